@@ -1,1 +1,29 @@
-//! linx-caps
+//! The model of Linux capabilities: names, sets, texts, codecs and rules.
+//!
+//! Everything here is a pure function of its arguments. Nothing reads a file or makes a system
+//! call, so every rule can be tested without privilege and run anywhere.
+//!
+//! The one table of names is `capabilities.txt` beside this crate's manifest; [`Cap`] is built
+//! from it at compile time.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+#![warn(clippy::indexing_slicing, clippy::panic)]
+
+pub mod status;
+
+mod cap;
+mod capset;
+mod nearest;
+mod state;
+
+pub use cap::{Cap, KNOWN_MASK, NAMED_COUNT};
+pub use capset::{Bits, CapSet};
+pub use nearest::nearest_name;
+pub use state::State;
