@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cap::KNOWN_MASK;
+use crate::table::KNOWN_MASK;
 
 /// A set of capabilities: bit `n` for capability `n`, unnamed bits included.
 ///

@@ -22,8 +22,10 @@ mod cap;
 mod capset;
 mod nearest;
 mod state;
+mod table;
 
-pub use cap::{Cap, KNOWN_MASK, NAMED_COUNT};
+pub use cap::Cap;
 pub use capset::{Bits, CapSet};
 pub use nearest::nearest_name;
 pub use state::State;
+pub use table::{KNOWN_MASK, NAMED_COUNT};

@@ -25,7 +25,7 @@ pub fn parse_caps(text: &[u8]) -> Result<State, StatusError> {
     while let Some(line_start) = rest {
         rest = match line_start {
             [b'C', b'a', b'p', a, b, c, b':', value @ ..] => found.take([*a, *b, *c], value)?,
-            _ => next_line_with_c(line_start),
+            _ => next_candidate(line_start),
         };
     }
     found.into_state()
@@ -51,7 +51,7 @@ impl Found {
             b"Eff" => (eff, &mut self.effective),
             b"Bnd" => (bnd, &mut self.bounding),
             b"Amb" => (amb, &mut self.ambient),
-            _ => return Ok(next_line_with_c(value)),
+            _ => return Ok(next_candidate(value)),
         };
         let (bits, rest) = hex_line(value).ok_or(StatusError::Malformed(key))?;
         match slot.replace(bits) {
@@ -79,22 +79,41 @@ impl Found {
 
 /// Reads blanks, 1 to 16 hex digits, blanks, and the end of the line; gives the next line's start.
 fn hex_line(value: &[u8]) -> Option<(u64, Option<&[u8]>)> {
-    let digits = skip_blanks(value);
-    let mut bits = 0u64;
-    let mut rest = digits;
-    while let [byte, tail @ ..] = rest {
-        let Some(digit) = hex_digit(*byte) else { break };
-        bits = bits << 4 | digit;
-        rest = tail;
-    }
-    if !(1..=16).contains(&(digits.len() - rest.len())) {
-        return None;
-    }
+    let (bits, rest) = match value.split_first_chunk::<18>() {
+        Some(([b'\t', digits @ .., b'\n'], next)) => {
+            return Some((padded_hex(digits)?, Some(next)))
+        }
+        _ => short_hex(skip_blanks(value))?,
+    };
     match skip_blanks(rest) {
         [] => Some((bits, None)),
         [b'\n', next @ ..] => Some((bits, Some(next))),
         _ => None,
     }
+}
+
+/// Sixteen digits, as the kernel writes them: without a branch for each.
+fn padded_hex(digits: &[u8; 16]) -> Option<u64> {
+    let valid = digits
+        .iter()
+        .fold(true, |valid, byte| valid & byte.is_ascii_hexdigit());
+    let value = |byte: u8| u64::from((byte & 0xf) + 9 * (byte >> 6));
+    valid.then(|| digits.iter().fold(0, |bits, byte| bits << 4 | value(*byte)))
+}
+
+fn short_hex(digits: &[u8]) -> Option<(u64, &[u8])> {
+    let mut bits = 0u64;
+    let mut rest = digits;
+    while let [byte, tail @ ..] = rest {
+        let Some(digit) = char::from(*byte).to_digit(16) else {
+            break;
+        };
+        bits = bits << 4 | u64::from(digit);
+        rest = tail;
+    }
+    (1..=16)
+        .contains(&(digits.len() - rest.len()))
+        .then_some((bits, rest))
 }
 
 fn skip_blanks(mut text: &[u8]) -> &[u8] {
@@ -104,24 +123,27 @@ fn skip_blanks(mut text: &[u8]) -> &[u8] {
     text
 }
 
-fn hex_digit(byte: u8) -> Option<u64> {
-    char::from(byte).to_digit(16).map(u64::from)
-}
-
-/// The next line that begins with `C`.
+/// The next line that begins with `Ca`.
 ///
 /// Whole blocks are tested without a branch inside, which the compiler turns into vector
 /// instructions: most of a status text is other lines, and skipping them is most of the time.
-fn next_line_with_c(mut text: &[u8]) -> Option<&[u8]> {
+fn next_candidate(mut text: &[u8]) -> Option<&[u8]> {
     const BLOCK: usize = 64;
-    let starts = |newline: &u8, next: &u8| (*newline == b'\n') & (*next == b'C');
-    while let (Some(block), Some(after)) = (text.get(..BLOCK), text.get(1..=BLOCK)) {
-        let pairs = block.iter().zip(after);
-        if pairs.fold(false, |hit, (byte, next)| hit | starts(byte, next)) {
+    while let Some(window) = text.get(..BLOCK + 2) {
+        if block_has_candidate(window) {
             break;
         }
         text = text.get(BLOCK..)?;
     }
-    let at = text.windows(2).position(|pair| matches!(pair, b"\nC"))?;
+    let at = text.windows(3).position(|bytes| matches!(bytes, b"\nCa"))?;
     text.get(at + 1..)
+}
+
+fn block_has_candidate(window: &[u8]) -> bool {
+    let second = window.iter().skip(1);
+    let third = window.iter().skip(2);
+    let hit = |hit: u8, ((a, b), c): ((&u8, &u8), &u8)| {
+        hit | (u8::from(*a == b'\n') & u8::from(*b == b'C') & u8::from(*c == b'a'))
+    };
+    window.iter().zip(second).zip(third).fold(0, hit) != 0
 }
