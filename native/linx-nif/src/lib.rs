@@ -1,1 +1,27 @@
-//! linx-nif
+//! The NIF behind `Linx.Native`: terms in, `linx-caps` and `linx-sys`, terms out.
+//!
+//! Every function runs on a normal scheduler: reading a status file takes some ten microseconds, and
+//! lists are taken in slices. A panic becomes the exception `nif_panicked`: rustler catches it, which
+//! needs the profile's `panic = "unwind"` (the default).
+
+mod caps;
+mod status;
+
+use rustler::{Env, Term};
+
+mod atoms {
+    rustler::atoms! {
+        ok,
+        error,
+        more,
+        bad_capability,
+        bad_status,
+        improper_list,
+    }
+}
+
+rustler::init!("Elixir.Linx.Native", load = load);
+
+fn load(env: Env<'_>, _info: Term<'_>) -> bool {
+    caps::intern(env).is_ok()
+}

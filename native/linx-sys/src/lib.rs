@@ -1,1 +1,3 @@
 //! linx-sys
+
+pub mod status;
