@@ -1,0 +1,258 @@
+defmodule Linx.Capabilities do
+  @moduledoc """
+  The five capability sets of Linux processes: reading those of any, shrinking those of a workload.
+
+  Capabilities cut the power of root into some forty pieces (`CAP_NET_ADMIN`,
+  `CAP_NET_BIND_SERVICE`, …; see capabilities(7)). A program that starts with the one piece it needs cannot
+  be turned against the rest of the system. This module is the primitive, not the policy: it says what
+  a process has, and takes away what you name.
+
+  ## Reading and writing
+
+  `read/1` works on every live process, from the outside, through `/proc/PID/status`.
+
+  Writing is another matter: capset(2) and the prctl(2) operations change the *calling thread* only. So the
+  workload's own process does it, before its `execve`, while `Linx.Process` keeps it parked. The write verbs – `drop_bounding/2`,
+  `set_thread_sets/2`, `set_ambient/2`, `set_groups/3`, `set_uid/2` – are valid between `:ready` and
+  `Linx.Process.proceed/1`, and nowhere else.
+
+  ## Sets
+
+  A set of capabilities is a `MapSet` of `:cap_*` atoms, the kernel's constants in lower case.
+  The verbs take any enumerable of them. `Linx.Capabilities.Constants` has the table.
+
+  ## The whole course
+
+      {:ok, c} = Linx.Process.spawn(argv: ["/usr/sbin/nginx"], stdio: :pty)
+      receive do {:linx_process, :ready, _} -> :ok end
+
+      keep = [:cap_net_bind_service]
+      all = Linx.Capabilities.Constants.all()
+      :ok = Linx.Capabilities.drop_bounding(c, MapSet.difference(all, MapSet.new(keep)))
+      :ok = Linx.Capabilities.set_thread_sets(c, effective: keep, permitted: keep, inheritable: [])
+
+      :ok = Linx.Process.proceed(c)
+
+  The bounding drops come first, since they need `cap_setpcap` in the effective set. nginx, started as root, now has exactly
+  `cap_net_bind_service`: an `execve` as root gives all of the bounding set, and nothing beyond it.
+
+  ## Errors
+
+  All verbs answer at once, without waiting for the kernel:
+
+  | answer | when |
+  |---|---|
+  | `:ok` | sent to the parked child |
+  | `{:error, :not_ready}` | before `:ready` |
+  | `{:error, :running}` | after `Linx.Process.proceed/1` |
+  | `{:error, :no_process}` | after the session's end |
+  | `{:error, {:bad_capability, term}}` and its like | the input is wrong; nothing was sent. Reported before the state is looked at |
+
+  What the kernel refuses (most of it needs `cap_setpcap`, which an ordinary user lacks) ends the session: the owner gets
+  `{:linx_process, :error, errno, stage}` with the errno as an integer, and the workload never runs.
+  The stages are `:cap_drop_bounding`, `:cap_set_thread`, `:cap_set_ambient`, `:set_groups` and `:set_uid`.
+  """
+
+  import Bitwise
+
+  require Logger
+
+  alias Linx.Capabilities.{Constants, Error, Mask, State, ThreadSets}
+  alias Linx.Native
+  alias Linx.Process.Session
+
+  @typedoc "A kernel `CAP_*` constant in lower case, such as `:cap_net_admin`."
+  @type cap :: atom()
+
+  @type cap_set :: MapSet.t(cap())
+
+  @typedoc "Why a verb was not sent, whatever its arguments: see the table in the module's text."
+  @type state_error :: :not_ready | :running | :no_process
+
+  # 2^32 - 1 means "leave it unchanged" to the kernel.
+  @max_id 0xFFFF_FFFE
+
+  @doc """
+  Whether this host tells capabilities: whether `/proc/self/status` has a `CapBnd:` line, as on every Linux since 2.6.26.
+
+      iex> Linx.Capabilities.supported?()
+      true
+  """
+  @spec supported?() :: boolean()
+  def supported?, do: Native.supported?()
+
+  @doc """
+  Reads the capability sets of a process from `/proc/PID/status` (proc_pid_status(5)).
+
+  `pid` is a positive integer as the host sees it, or `:self` for the VM. Verbs sent to a session
+  before are in what is read from its pid.
+
+  A bit that has no name in `Linx.Capabilities.Constants` (the kernel is newer than the table) is left out, and one
+  warning is logged for the read.
+
+      iex> {:ok, %Linx.Capabilities.State{} = state} = Linx.Capabilities.read(:self)
+      iex> is_struct(state.effective, MapSet) and is_struct(state.bounding, MapSet)
+      true
+      iex> {:error, error} = Linx.Capabilities.read(1_234_567_890)
+      iex> {error.path, error.operation, error.errno, error.code}
+      {"/proc/1234567890/status", :read, :enoent, 2}
+  """
+  @spec read(pos_integer() | :self) :: {:ok, State.t()} | {:error, Error.t()}
+  def read(:self), do: read_status("/proc/self/status")
+
+  def read(pid) when is_integer(pid) and pid > 0 do
+    :ok = Session.settle(pid)
+    read_status("/proc/#{pid}/status")
+  end
+
+  @doc false
+  @spec parse_status(binary(), Path.t()) :: {:ok, State.t()} | {:error, Error.t()}
+  def parse_status(text, path) when is_binary(text) do
+    text |> Native.parse_status() |> to_state(path)
+  end
+
+  @doc """
+  Drops capabilities from the bounding set of a parked session (`PR_CAPBSET_DROP`, PR_CAPBSET_DROP(2const)).
+
+  There is no way back: a capability that has left the bounding set cannot be had from any later
+  verb or `execve`, save one that is still in the inheritable set. The kernel asks for `cap_setpcap` in the
+  effective set. Its refusal has the stage `:cap_drop_bounding`.
+
+      iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, _host_pid} = Linx.Process.host_pid(c)
+      iex> Linx.Capabilities.drop_bounding(c, [])
+      :ok
+      iex> Linx.Capabilities.drop_bounding(c, [:cap_sys_admin, :cap_nope])
+      {:error, {:bad_capability, :cap_nope}}
+      iex> Linx.Process.abort(c)
+      :ok
+  """
+  @spec drop_bounding(Linx.Process.t(), Enumerable.t()) ::
+          :ok | {:error, state_error() | {:bad_capability, term()}}
+  def drop_bounding(session, caps) when is_pid(session) do
+    with {:ok, mask} <- Mask.cast(caps), do: Session.verb(session, {:drop_bounding, mask})
+  end
+
+  @doc """
+  Sets the effective, permitted and inheritable set of a parked session (capset(2)).
+
+  All three keys are required; the value `:keep` leaves that set as it is.
+
+  The kernel's rules: permitted can only shrink, effective lies within permitted, inheritable within the old
+  inheritable and permitted (with `cap_setpcap` effective: and bounding). The ambient set is cut to what stays both permitted
+  and inheritable. A refusal is `EPERM` (1) with the stage `:cap_set_thread`.
+
+  Further errors: `{:bad_thread_sets, {:missing, key}}`, `{:bad_thread_sets, {:unknown, key}}`, and
+  `{:bad_thread_sets, term}` for what is no keyword list.
+
+      iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, host_pid} = Linx.Process.host_pid(c)
+      iex> Linx.Capabilities.set_thread_sets(c, effective: [], permitted: :keep, inheritable: [])
+      :ok
+      iex> {:ok, state} = Linx.Capabilities.read(host_pid)
+      iex> MapSet.size(state.effective)
+      0
+      iex> Linx.Capabilities.set_thread_sets(c, effective: [], permitted: [])
+      {:error, {:bad_thread_sets, {:missing, :inheritable}}}
+      iex> Linx.Process.abort(c)
+      :ok
+  """
+  @spec set_thread_sets(Linx.Process.t(), keyword(Enumerable.t() | :keep)) ::
+          :ok
+          | {:error,
+             state_error()
+             | {:bad_capability, term()}
+             | {:bad_thread_sets, {:missing | :unknown, atom()} | term()}}
+  def set_thread_sets(session, sets) when is_pid(session) do
+    with {:ok, {effective, permitted, inheritable}} <- ThreadSets.validate(sets) do
+      Session.verb(session, {:set_thread_sets, effective, permitted, inheritable})
+    end
+  end
+
+  @doc """
+  Replaces the ambient set of a parked session (`PR_CAP_AMBIENT`, PR_CAP_AMBIENT(2const)).
+
+  Ambient capabilities pass through the `execve` of a program that is neither set-user-ID nor has file
+  capabilities, and become permitted and effective there: the way to give one to a program that does not run as root.
+  Each has to be permitted and inheritable already; else the kernel refuses it with `EPERM` (1), stage `:cap_set_ambient`.
+
+      iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, _host_pid} = Linx.Process.host_pid(c)
+      iex> Linx.Capabilities.set_ambient(c, MapSet.new())
+      :ok
+      iex> Linx.Process.abort(c)
+      :ok
+  """
+  @spec set_ambient(Linx.Process.t(), Enumerable.t()) ::
+          :ok | {:error, state_error() | {:bad_capability, term()}}
+  def set_ambient(session, caps) when is_pid(session) do
+    with {:ok, mask} <- Mask.cast(caps), do: Session.verb(session, {:set_ambient, mask})
+  end
+
+  @doc """
+  Sets the group id and all supplementary groups of a parked session (setgroups(2), setresgid(2)).
+
+  Ids are integers from 0 to 4,294,967,294. `cap_setgid` is raised for it if it is permitted, and the effective set is
+  empty afterwards. The stage of a refusal is `:set_groups`. Call it before `set_uid/2`, which gives the right to it away.
+
+      iex> Linx.Capabilities.set_groups(self(), 65_534, [100, -1])
+      {:error, {:bad_gid, -1}}
+  """
+  @spec set_groups(Linx.Process.t(), non_neg_integer(), [non_neg_integer()]) ::
+          :ok | {:error, state_error() | {:bad_gid, term()}}
+  def set_groups(session, gid, groups) when is_pid(session) do
+    with :ok <- check_gid(gid), :ok <- check_gids(groups, groups) do
+      Session.verb(session, {:set_groups, gid, groups})
+    end
+  end
+
+  @doc """
+  Sets the user id of a parked session (setresuid(2)).
+
+  The permitted set stays (`PR_SET_KEEPCAPS`), the effective and the ambient set are empty afterwards: raise them again with
+  `set_thread_sets/2` and `set_ambient/2`. The id is an integer from 0 to 4,294,967,294. The stage of a
+  refusal is `:set_uid`.
+
+      iex> Linx.Capabilities.set_uid(self(), 4_294_967_295)
+      {:error, {:bad_uid, 4_294_967_295}}
+  """
+  @spec set_uid(Linx.Process.t(), non_neg_integer()) ::
+          :ok | {:error, state_error() | {:bad_uid, term()}}
+  def set_uid(session, uid) when is_pid(session) and is_integer(uid) and uid in 0..@max_id do
+    Session.verb(session, {:set_uid, uid})
+  end
+
+  def set_uid(session, uid) when is_pid(session), do: {:error, {:bad_uid, uid}}
+
+  defp check_gids([], _groups), do: :ok
+
+  defp check_gids([gid | rest], groups) do
+    with :ok <- check_gid(gid), do: check_gids(rest, groups)
+  end
+
+  defp check_gids(_no_list, groups), do: {:error, {:bad_gid, groups}}
+
+  defp check_gid(gid) when is_integer(gid) and gid in 0..@max_id, do: :ok
+  defp check_gid(gid), do: {:error, {:bad_gid, gid}}
+
+  defp read_status(path), do: path |> Native.read_status() |> to_state(path)
+
+  defp to_state({:ok, masks}, path) do
+    warn_unknown(masks, path)
+    {:ok, State.from_masks(masks)}
+  end
+
+  defp to_state({:error, errno}, path), do: {:error, Error.from_posix(path, :read, errno)}
+
+  defp warn_unknown({effective, permitted, inheritable, bounding, ambient}, path) do
+    reported = effective ||| permitted ||| inheritable ||| bounding ||| ambient
+    unknown = reported &&& bnot(Constants.known_mask())
+
+    if unknown != 0 do
+      Logger.warning(
+        "#{path} has capability bits Linx doesn't know about, left out: 0x" <>
+          Integer.to_string(unknown, 16)
+      )
+    end
+  end
+end
