@@ -1,0 +1,25 @@
+# `make demo` and `make test` work on a fresh Debian machine that has Rust; see script/setup.
+
+.PHONY: help demo test lint setup clean
+
+help:
+	@echo 'make demo   nginx on port 80 as an ordinary user with one capability (root)'
+	@echo 'make test   every test, Rust and Elixir (as root: none is left out)'
+	@echo 'make lint   formats, warnings, types, documentation'
+	@echo 'make setup  installs what the others need'
+	@echo 'make clean  removes what they built'
+
+demo: setup
+	@script/demo
+
+test: setup
+	@script/test
+
+lint: setup
+	@script/lint
+
+setup:
+	@script/setup
+
+clean:
+	rm -rf _build target
