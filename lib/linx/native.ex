@@ -11,7 +11,8 @@ defmodule Linx.Native do
 
   @doc false
   def load do
-    # After a recompilation the old code still holds the library, which cannot be upgraded in place.
+    # A recompilation deletes the module first; until it is purged it holds the library, which
+    # cannot be upgraded in place.
     :code.purge(__MODULE__)
 
     :linx
