@@ -351,10 +351,14 @@ defmodule Linx.CapabilitiesSessionTest do
     test "inheriting what left the bounding set" do
       {session, _host_pid} = park(argv: @sleep)
       :ok = Capabilities.drop_bounding(session, [:cap_kill])
-      # Without this the kernel would take it for permitted, which is enough.
-      sets = [effective: [:cap_setpcap], permitted: [:cap_setpcap], inheritable: []]
-      :ok = Capabilities.set_thread_sets(session, sets)
-      :ok = Capabilities.set_thread_sets(session, Keyword.put(sets, :inheritable, [:cap_kill]))
+
+      :ok =
+        Capabilities.set_thread_sets(session,
+          effective: :keep,
+          permitted: :keep,
+          inheritable: [:cap_kill]
+        )
+
       assert_refused(session, :cap_set_thread)
     end
 
