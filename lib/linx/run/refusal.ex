@@ -1,0 +1,58 @@
+defmodule Linx.Run.Refusal do
+  @moduledoc """
+  What went wrong, as one sentence, and the exit status that `env(1)` and the shells give it.
+  """
+
+  @own_failure 125
+  @not_executable 126
+  @not_found 127
+
+  @steps %{
+    cap_drop_bounding: {"drop capabilities from the bounding set", "cap_setpcap"},
+    cap_set_thread: {"set the effective, permitted and inheritable sets", "cap_setpcap"},
+    cap_set_ambient: {"set the ambient set", "each in the permitted and inheritable sets"},
+    set_groups: {"set the groups", "cap_setgid"},
+    set_uid: {"set the user", "cap_setuid"}
+  }
+
+  @doc "A launch that never began."
+  @spec before_launch(term(), [String.t()]) :: {String.t(), 125}
+  def before_launch({:not_permitted, cap}, _argv) do
+    {"#{cap} cannot be kept: this process does not have it itself", @own_failure}
+  end
+
+  def before_launch(%{__exception__: true} = error, _argv),
+    do: {Exception.message(error), @own_failure}
+
+  def before_launch(reason, argv),
+    do: {"cannot launch #{inspect(argv)}: #{inspect(reason)}", @own_failure}
+
+  @doc """
+  A launch that ended at `stage` with `errno`.
+
+      iex> Linx.Run.Refusal.at_stage(2, :execve, ["ngnix"])
+      {"ngnix: not found", 127}
+      iex> Linx.Run.Refusal.at_stage(1, :set_uid, ["true"])
+      {"the kernel refused to set the user: eperm (errno 1); that takes cap_setuid", 125}
+  """
+  @spec at_stage(integer(), atom(), [String.t(), ...]) :: {String.t(), 125..127}
+  def at_stage(errno, :execve, [program | _]) do
+    case Linx.Errno.name(errno) do
+      :enoent -> {"#{program}: not found", @not_found}
+      name -> {"#{program}: cannot be executed: #{name} (errno #{errno})", @not_executable}
+    end
+  end
+
+  def at_stage(errno, stage, _argv) do
+    case Map.fetch(@steps, stage) do
+      {:ok, {what, needs}} -> {refused(what, errno) <> "; that takes #{needs}", @own_failure}
+      :error -> {Exception.message(error(errno, stage)), @own_failure}
+    end
+  end
+
+  defp refused(what, errno),
+    do: "the kernel refused to #{what}: #{Linx.Errno.name(errno)} (errno #{errno})"
+
+  defp error(errno, stage),
+    do: %Linx.Process.Error{stage: stage, errno: Linx.Errno.name(errno), code: errno}
+end
