@@ -25,7 +25,7 @@ defmodule Linx.Capabilities.Constants do
   @masks for {bit, cap} <- @table, do: {1 <<< bit, cap}
   @known_mask Enum.reduce(@masks, 0, fn {mask, _cap}, sum -> mask ||| sum end)
   @last_cap @table |> List.last() |> elem(0)
-  @names for {_bit, cap} <- @table, do: cap
+  @all MapSet.new(for {_bit, cap} <- @table, do: cap)
 
   @doc """
   Every capability Linx knows.
@@ -37,7 +37,7 @@ defmodule Linx.Capabilities.Constants do
       39
   """
   @spec all() :: Capabilities.cap_set()
-  def all, do: MapSet.new(@names)
+  def all, do: @all
 
   @doc """
   The highest bit that has a name here. The running kernel's own is in `/proc/sys/kernel/cap_last_cap`.
@@ -113,7 +113,7 @@ defmodule Linx.Capabilities.Constants do
   """
   @spec from_bits(non_neg_integer()) :: Capabilities.cap_set()
   def from_bits(0), do: MapSet.new()
-  def from_bits(@known_mask), do: all()
+  def from_bits(@known_mask), do: @all
 
   def from_bits(mask) when is_integer(mask) and mask >= 0 do
     MapSet.new(for {bit, cap} <- @masks, (mask &&& bit) != 0, do: cap)

@@ -35,14 +35,20 @@ defmodule Linx.Capabilities.State do
   @doc false
   @spec from_masks(Linx.Native.masks()) :: t()
   def from_masks({effective, permitted, inheritable, bounding, ambient}) do
+    set = Constants.from_bits(permitted)
+
     %__MODULE__{
-      effective: Constants.from_bits(effective),
-      permitted: Constants.from_bits(permitted),
+      effective: shared(effective, permitted, set),
+      permitted: set,
       inheritable: Constants.from_bits(inheritable),
-      bounding: Constants.from_bits(bounding),
+      bounding: shared(bounding, permitted, set),
       ambient: Constants.from_bits(ambient)
     }
   end
+
+  # Most processes have two or three equal sets, and building one is what a read costs most.
+  defp shared(mask, mask, set), do: set
+  defp shared(mask, _other, _set), do: Constants.from_bits(mask)
 
   defimpl Inspect do
     def inspect(state, _opts) do
