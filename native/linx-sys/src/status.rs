@@ -80,6 +80,7 @@ fn read_some(file: &mut File, space: &mut [u8]) -> io::Result<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs;
     use std::io::Write;
