@@ -154,6 +154,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// A whole scalar or the header of a container.
+    ///
+    /// Inlined because passing a `Term` through memory costs more than reading most of them.
+    #[inline(always)]
     fn head(&mut self) -> Result<Term<'a>, EtfError> {
         match self.byte()? {
             SMALL_INTEGER => Ok(Term::Integer(i128::from(self.byte()?))),
@@ -231,10 +234,11 @@ impl<'a> Cursor<'a> {
             return Err(EtfError::WideInteger(length));
         }
         let digits = self.bytes(usize::from(length))?;
-        let magnitude = digits
-            .iter()
-            .rev()
-            .fold(0i128, |sum, digit| sum << 8 | i128::from(*digit));
+        let mut padded = [0; 8];
+        for (slot, digit) in padded.iter_mut().zip(digits) {
+            *slot = *digit;
+        }
+        let magnitude = i128::from(u64::from_le_bytes(padded));
         Ok(Term::Integer(if negative { -magnitude } else { magnitude }))
     }
 

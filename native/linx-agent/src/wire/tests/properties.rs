@@ -16,6 +16,11 @@ fn valid_frame() -> impl Strategy<Value = Vec<u8>> {
     select(frames)
 }
 
+/// Every tag the reader knows, and lengths small enough to be met.
+fn tag_or_length() -> impl Strategy<Value = u8> {
+    select(b"abdhijklmnstvw\x00\x01\x02\x08".to_vec())
+}
+
 /// How many things a command holds: none may come from anywhere but the frame.
 fn weight(command: &Command<'_>) -> usize {
     match command {
@@ -49,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn random_terms_are_answered(tags in vec(select(b"\x61\x62\x64\x68\x69\x6a\x6b\x6c\x6d\x6e\x73\x74\x76\x77\x00\x01\x02\x08".to_vec()), 0..200)) {
+    fn random_terms_are_answered(tags in vec(tag_or_length(), 0..200)) {
         answerable(&[&[131, 104, 3], tags.as_slice()].concat())?;
     }
 
@@ -68,21 +73,28 @@ proptest! {
     }
 
     #[test]
-    fn a_frame_cut_short_or_padded_is_never_a_command(frame in valid_frame(), cut in any::<Index>(), pad in any::<u8>()) {
+    fn a_frame_cut_short_or_padded_is_never_a_command(
+        frame in valid_frame(),
+        cut in any::<Index>(),
+        pad in any::<u8>(),
+    ) {
         prop_assert!(decode(&frame).is_ok());
         prop_assert!(decode(&frame[..cut.index(frame.len())]).is_err());
         prop_assert!(decode(&[frame.as_slice(), &[pad]].concat()).is_err());
     }
 
     #[test]
-    fn every_cut_of_a_stream_gives_the_same_frames(bodies in vec(vec(any::<u8>(), 0..300), 0..20), piece in 1usize..400) {
+    fn every_cut_of_a_stream_gives_the_same_frames(
+        bodies in vec(vec(any::<u8>(), 0..300), 0..20),
+        piece in 1usize..400,
+    ) {
         let stream: Vec<u8> = bodies.iter().flat_map(|body| framed(body)).collect();
-        let frames: Option<Vec<_>> = split(&mut FrameBuffer::new(), &stream, piece).into_iter().collect();
-        prop_assert_eq!(frames, Some(bodies));
+        let frames = split(&mut FrameBuffer::new(), &stream, piece);
+        prop_assert_eq!(frames.into_iter().collect::<Option<Vec<_>>>(), Some(bodies));
     }
 
     #[test]
-    fn any_stream_can_be_split(stream in vec(any::<u8>(), 0..2000), piece in 1usize..400) {
+    fn any_stream_can_be_split(stream in vec(0u8..3, 0..2000), piece in 1usize..400) {
         let frames = split(&mut FrameBuffer::new(), &stream, piece);
         prop_assert!(frames.len() <= stream.len() / 4);
     }
