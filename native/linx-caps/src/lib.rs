@@ -5,18 +5,18 @@
 //!
 //! The one table of names is `capabilities.txt` beside this crate's manifest; [`Cap`] is built
 //! from it at compile time.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic
-    )
-)]
-#![warn(clippy::indexing_slicing, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::panic))]
 
+pub mod external;
+pub mod iab;
+pub mod mode;
+pub mod plan;
+pub mod securebits;
+pub mod set;
 pub mod status;
+pub mod text;
+pub mod xattr;
 
 mod cap;
 mod capset;

@@ -1,0 +1,245 @@
+//! The IAB tuple: what a process hands on over `execve` (cap_iab(3)).
+
+mod text;
+
+pub use text::{from_text, to_text};
+
+use crate::cap::Cap;
+use crate::capset::CapSet;
+use crate::plan::Step;
+use crate::state::State;
+
+/// One of the three vectors of an [`Iab`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Vector {
+    /// `I`: the inheritable set.
+    Inheritable,
+    /// `A`: the ambient set, always within `I`.
+    Ambient,
+    /// `B`: what is *blocked*, dropped from the bounding set.
+    Bound,
+}
+
+/// Inheritable and ambient capabilities, and those blocked from the bounding set.
+///
+/// The empty tuple is mostly harmless: it raises nothing and blocks nothing. Ambient is kept within
+/// inheritable, as the kernel does: setting ambient sets inheritable, clearing inheritable clears
+/// ambient.
+///
+/// ```
+/// use linx_caps::{iab::{Iab, Vector}, CapSet};
+/// let mut iab = Iab::new();
+/// iab.set_vector(Vector::Ambient, CapSet::single(10), true);
+/// assert!(iab.get_vector(Vector::Inheritable, 10));
+/// iab.set_vector(Vector::Inheritable, CapSet::single(10), false);
+/// assert_eq!(iab, Iab::new());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Iab {
+    inheritable: CapSet,
+    ambient: CapSet,
+    blocked: CapSet,
+}
+
+impl Iab {
+    /// The empty tuple (cap_iab_init(3)).
+    ///
+    /// ```
+    /// use linx_caps::{iab::{Iab, Vector}, CapSet};
+    /// assert_eq!(Iab::new().vector(Vector::Bound), CapSet::EMPTY);
+    /// ```
+    pub const fn new() -> Iab {
+        Iab {
+            inheritable: CapSet::EMPTY,
+            ambient: CapSet::EMPTY,
+            blocked: CapSet::EMPTY,
+        }
+    }
+
+    /// The tuple of a process (cap_iab_get_pid(3)): blocked is what its bounding set lacks of the
+    /// `max_bits` capabilities the running kernel has.
+    ///
+    /// ```
+    /// use linx_caps::{iab::{Iab, Vector}, CapSet, State};
+    /// let state = State { bounding: CapSet::below(40), ..State::default() };
+    /// assert_eq!(Iab::from_state(&state, 41).vector(Vector::Bound), CapSet::single(40));
+    /// ```
+    pub fn from_state(state: &State, max_bits: u8) -> Iab {
+        let mut iab = Iab::new();
+        iab.fill(Vector::Inheritable, state.inheritable, max_bits);
+        iab.fill(Vector::Ambient, state.ambient, max_bits);
+        iab.fill(Vector::Bound, state.bounding, max_bits);
+        iab
+    }
+
+    /// One of the vectors.
+    ///
+    /// ```
+    /// use linx_caps::iab::{from_text, Vector};
+    /// assert_eq!(from_text("!cap_kill")?.vector(Vector::Bound).bits(), 0x20);
+    /// # Ok::<(), linx_caps::text::TextError>(())
+    /// ```
+    pub const fn vector(&self, vector: Vector) -> CapSet {
+        match vector {
+            Vector::Inheritable => self.inheritable,
+            Vector::Ambient => self.ambient,
+            Vector::Bound => self.blocked,
+        }
+    }
+
+    /// Whether one capability is raised in a vector (cap_iab_get_vector(3)).
+    ///
+    /// ```
+    /// use linx_caps::iab::{Iab, Vector};
+    /// assert!(!Iab::new().get_vector(Vector::Bound, 0));
+    /// ```
+    pub const fn get_vector(&self, vector: Vector, bit: u8) -> bool {
+        self.vector(vector).contains(bit)
+    }
+
+    /// Raises or lowers capabilities in a vector (cap_iab_set_vector(3)).
+    ///
+    /// ```
+    /// use linx_caps::{iab::{to_text, Iab, Vector}, CapSet};
+    /// let mut iab = Iab::new();
+    /// iab.set_vector(Vector::Bound, CapSet::single(0), true);
+    /// assert_eq!(to_text(&iab, 41), "!cap_chown");
+    /// ```
+    pub fn set_vector(&mut self, vector: Vector, caps: CapSet, raised: bool) {
+        let old = self.vector(vector);
+        let new = if raised {
+            old.union(caps)
+        } else {
+            old.difference(caps)
+        };
+        self.replace(vector, new);
+    }
+
+    /// Replaces a vector by a set (cap_iab_fill(3)). The bound vector takes the set's inverse, of
+    /// the `max_bits` capabilities the running kernel has: what is in `set` is not blocked.
+    ///
+    /// ```
+    /// use linx_caps::{iab::{Iab, Vector}, CapSet};
+    /// let mut iab = Iab::new();
+    /// iab.fill(Vector::Bound, CapSet::below(41), 41);
+    /// assert_eq!(iab, Iab::new());
+    /// ```
+    pub fn fill(&mut self, vector: Vector, set: CapSet, max_bits: u8) {
+        match vector {
+            Vector::Bound => self.replace(vector, CapSet::below(max_bits).difference(set)),
+            Vector::Inheritable | Vector::Ambient => self.replace(vector, set),
+        }
+    }
+
+    /// In which vectors two tuples differ (cap_iab_compare(3)).
+    ///
+    /// ```
+    /// use linx_caps::iab::{from_text, Iab, Vector};
+    /// let diff = from_text("^cap_kill")?.compare(&Iab::new());
+    /// assert!(diff.has(Vector::Inheritable) && diff.has(Vector::Ambient) && !diff.has(Vector::Bound));
+    /// # Ok::<(), linx_caps::text::TextError>(())
+    /// ```
+    pub fn compare(&self, other: &Iab) -> IabDiff {
+        IabDiff {
+            inheritable: self.inheritable != other.inheritable,
+            ambient: self.ambient != other.ambient,
+            bound: self.blocked != other.blocked,
+        }
+    }
+
+    /// The steps that give a thread this tuple (cap_iab_set_proc(3)), in the one order that works:
+    /// inheritable before ambient, and `cap_setpcap` dropped from the bounding set like any other,
+    /// since only the effective one is asked. What is blocked already is not dropped again, and
+    /// nothing brings back what the bounding set has lost.
+    ///
+    /// ```
+    /// use linx_caps::{iab::from_text, plan::Step, CapSet, State};
+    /// let all = CapSet::below(41);
+    /// let root = State { permitted: all, effective: all, bounding: all, ..State::default() };
+    /// let steps = from_text("^cap_kill")?.plan(&root);
+    /// assert_eq!(steps[1..], [Step::ClearAmbient, Step::RaiseAmbient(5)]);
+    /// # Ok::<(), linx_caps::text::TextError>(())
+    /// ```
+    pub fn plan(&self, state: &State) -> Vec<Step> {
+        let drops = self.blocked.intersection(state.bounding);
+        let free = state.inheritable.union(state.permitted);
+        let privileged = !drops.is_empty() || !self.inheritable.is_subset(free);
+        let raised = if privileged {
+            state.permitted.intersection(CapSet::single(Cap::SETPCAP))
+        } else {
+            CapSet::EMPTY
+        };
+        let sets = |effective| Step::SetThread {
+            effective,
+            permitted: state.permitted,
+            inheritable: self.inheritable,
+        };
+        let mut steps = vec![sets(state.effective.union(raised)), Step::ClearAmbient];
+        for bit in self.ambient.union(drops).iter().rev() {
+            if self.ambient.contains(bit) {
+                steps.push(Step::RaiseAmbient(bit));
+            }
+            if drops.contains(bit) {
+                steps.push(Step::DropBounding(bit));
+            }
+        }
+        if !raised.is_subset(state.effective) {
+            steps.push(sets(state.effective));
+        }
+        steps
+    }
+
+    fn replace(&mut self, vector: Vector, set: CapSet) {
+        match vector {
+            Vector::Inheritable => {
+                self.inheritable = set;
+                self.ambient = self.ambient.intersection(set);
+            }
+            Vector::Ambient => {
+                self.ambient = set;
+                self.inheritable = self.inheritable.union(set);
+            }
+            Vector::Bound => self.blocked = set,
+        }
+    }
+}
+
+/// In which vectors two [`Iab`]s differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IabDiff {
+    /// The inheritable vectors differ.
+    pub inheritable: bool,
+    /// The ambient vectors differ.
+    pub ambient: bool,
+    /// The bound vectors differ.
+    pub bound: bool,
+}
+
+impl IabDiff {
+    /// Whether the two differ in this vector.
+    ///
+    /// ```
+    /// use linx_caps::iab::{IabDiff, Vector};
+    /// assert!(!IabDiff::default().has(Vector::Bound));
+    /// ```
+    pub const fn has(self, vector: Vector) -> bool {
+        match vector {
+            Vector::Inheritable => self.inheritable,
+            Vector::Ambient => self.ambient,
+            Vector::Bound => self.bound,
+        }
+    }
+
+    /// Whether the two agree in every vector.
+    ///
+    /// ```
+    /// use linx_caps::iab::Iab;
+    /// assert!(Iab::new().compare(&Iab::new()).is_empty());
+    /// ```
+    pub const fn is_empty(self) -> bool {
+        !(self.inheritable || self.ambient || self.bound)
+    }
+}
+
+#[cfg(test)]
+mod tests;
