@@ -48,6 +48,13 @@ defmodule Linx.NativeTest do
     assert length(File.ls!("/proc/self/fd")) < before + 100
   end
 
+  test "parse_status/1 has the bound of read_status/1" do
+    assert Native.parse_status(@lines <> String.duplicate("x", 1_000_000)) == {:ok, @masks}
+
+    assert Native.parse_status(@lines <> String.duplicate("x", 1_048_576)) ==
+             {:error, :bad_status}
+  end
+
   test "bad terms are badarg" do
     assert_raise ArgumentError, fn -> Native.read_status(~c"/proc/self/status") end
     assert_raise ArgumentError, fn -> Native.parse_status(:status) end

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use linx_caps::status::parse_caps;
 use linx_caps::State;
-use linx_sys::status::ReadError;
+use linx_sys::status::{ReadError, MAX_SIZE};
 use rustler::{Binary, Encoder, Env, Term};
 
 use crate::atoms;
@@ -58,7 +58,11 @@ fn supported() -> bool {
     linx_sys::status::read(Path::new("/proc/self/status"), tells_bounding).unwrap_or(false)
 }
 
+/// A text longer than a status file can be would keep a scheduler busy for nothing.
 fn masks(text: &[u8]) -> Result<Masks, Failure> {
+    if text.len() > MAX_SIZE {
+        return Err(Failure::BadStatus);
+    }
     let state = parse_caps(text).map_err(|_| Failure::BadStatus)?;
     let State {
         inheritable,
