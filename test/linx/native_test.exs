@@ -63,6 +63,8 @@ defmodule Linx.NativeTest do
   end
 
   test "the module can be loaded anew, as a recompilation does" do
+    assert Native.supported?()
+
     for _ <- 1..3 do
       :code.purge(Native)
       true = :code.delete(Native)
