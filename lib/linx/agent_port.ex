@@ -1,0 +1,320 @@
+defmodule Linx.AgentPort do
+  @moduledoc """
+  Owner of the port to an agent, the small program that forks, parks, confines and reaps workloads.
+
+  One agent serves every session of the VM. It is started at the first use and again at the first use after it died; a
+  session that asked for `agent: :dedicated` has an instance of this process of its own. Frames of the
+  agent are routed to the sessions by id; sessions write theirs to the port themselves, with `command/2`.
+  The frames are those of the protocol that `docs/PROTOCOL.md` describes.
+
+  ## Messages to a session
+
+  A session calls `register/3` once and is answered by messages `{:linx_agent, message}`:
+
+  | `message` | when |
+  |---|---|
+  | `{:registered, id, port, cwd}` | it may start its child as `id`; `cwd` is the agent's working directory |
+  | `{:output, stream, bytes}`, `:running`, … | an event of the agent |
+  | `{:exited, code}`, `{:error, errno, stage}`, … | the last one |
+
+  When the agent is lost, its sessions get `{:error, status, :agent_died}`: the agent's exit status, 128+n for a
+  signal; 255 when it could not be learnt. An agent that cannot be started counts as one that ended with 127
+  (not found) or 126 (not executable), as in a shell; one that speaks another protocol is
+  `{:error, 71, :protocol}` (`EPROTO`). What was wrong is logged.
+
+  ## Configuration
+
+  `config :linx, agent_args: ["--launch", "fork"]` gives the agent command-line options.
+  """
+
+  use GenServer
+
+  alias Linx.AgentPort.{Frame, Sessions, Unsettled}
+
+  require Logger
+
+  @hello_timeout 5_000
+  @unknown_status 255
+  @eproto 71
+
+  defstruct [
+    :path,
+    :args,
+    :port,
+    :cwd,
+    :hello_timer,
+    stage: :closed,
+    waiting: [],
+    sessions: %Sessions{},
+    leftovers: []
+  ]
+
+  @type status :: %{
+          stage: :closed | :opening | :open,
+          os_pid: pos_integer() | nil,
+          sessions: non_neg_integer()
+        }
+
+  @doc """
+  Starts an agent's port, without starting the agent.
+
+  Options: `:name` (default `Linx.AgentPort`; `nil` for none), `:path` and `:args` of the agent.
+  """
+  @spec start_link(keyword()) :: GenServer.on_start()
+  def start_link(opts \\ []) do
+    case Keyword.pop(opts, :name, __MODULE__) do
+      {nil, opts} -> GenServer.start_link(__MODULE__, opts)
+      {name, opts} -> GenServer.start_link(__MODULE__, [{:name, name} | opts], name: name)
+    end
+  end
+
+  @doc """
+  Asks for an id and the port for the calling session; answered by messages (see above).
+
+  `grace` is how long the workload is given between SIGTERM and SIGKILL if the agent dies, in milliseconds; with `nil`
+  it is left alone.
+  """
+  @spec register(GenServer.server(), pid(), non_neg_integer() | nil) :: :ok
+  def register(server, session, grace) do
+    GenServer.cast(server, {:register, session, grace})
+  end
+
+  @doc "Sends a frame to the agent; `:closed` when there is no agent behind the port any more."
+  @spec command(port(), tuple()) :: :ok | :closed
+  def command(port, frame) do
+    Port.command(port, Frame.encode(frame))
+    :ok
+  rescue
+    ArgumentError -> :closed
+  end
+
+  @doc "The status told for an agent whose exit status could not be learnt."
+  @spec unknown_status() :: 0..255
+  def unknown_status, do: @unknown_status
+
+  @doc """
+  What the port is at: whether an agent is there, its pid as the system knows it, and how many sessions it serves.
+
+      iex> Linx.AgentPort.status().stage in [:closed, :opening, :open]
+      true
+  """
+  @spec status(GenServer.server()) :: status()
+  def status(server \\ __MODULE__), do: GenServer.call(server, :status)
+
+  @impl true
+  def init(opts) do
+    Process.flag(:trap_exit, true)
+    if opts[:name] == __MODULE__, do: Unsettled.create()
+
+    {:ok,
+     %__MODULE__{
+       path: opts[:path] || Application.app_dir(:linx, "priv/linx-agent"),
+       args: opts[:args] || Application.get_env(:linx, :agent_args, [])
+     }}
+  end
+
+  @impl true
+  def handle_call(:status, _from, state) do
+    {:reply,
+     %{stage: state.stage, os_pid: os_pid(state.port), sessions: Sessions.count(state.sessions)},
+     state}
+  end
+
+  @impl true
+  def handle_cast({:register, session, grace}, %{stage: :open} = state) do
+    {:noreply, admit(state, session, grace)}
+  end
+
+  def handle_cast({:register, session, grace}, state) do
+    {:noreply, ensure_open(%{state | waiting: [{session, grace} | state.waiting]})}
+  end
+
+  @impl true
+  def handle_info({port, {:data, bytes}}, %{port: port} = state) do
+    case Frame.decode(bytes) do
+      {:ok, frame} -> {:noreply, handle_frame(frame, state)}
+      :error -> {:noreply, garbled(bytes, state)}
+    end
+  end
+
+  def handle_info({port, {:exit_status, status}}, %{port: port} = state) do
+    {:noreply, lost(state, status)}
+  end
+
+  # The port broke while it was written to, so its exit status was not told.
+  def handle_info({:EXIT, port, _reason}, %{port: port} = state) do
+    {:noreply, lost(state, @unknown_status)}
+  end
+
+  # The last words of a port that was given up.
+  def handle_info({port, _message}, state) when is_port(port), do: {:noreply, state}
+  def handle_info({:EXIT, port, _reason}, state) when is_port(port), do: {:noreply, state}
+  def handle_info({:EXIT, _pid, reason}, state), do: {:stop, reason, state}
+
+  def handle_info({:DOWN, monitor, :process, _pid, _reason}, state) do
+    {id, sessions} = Sessions.down(state.sessions, monitor)
+    if id, do: command(state.port, {:orphan, id})
+    {:noreply, %{state | sessions: sessions}}
+  end
+
+  def handle_info({:hello_timeout, port}, %{port: port, stage: :opening} = state) do
+    Logger.error("#{state.path} does not say hello as an agent does")
+    {:noreply, refuse(state, {:error, @eproto, :protocol})}
+  end
+
+  def handle_info({:hello_timeout, _port}, state), do: {:noreply, state}
+
+  def handle_info(message, state) do
+    Logger.warning("ignoring unexpected message #{inspect(message)}")
+    {:noreply, state}
+  end
+
+  # Opening
+
+  defp ensure_open(%{stage: :opening} = state), do: state
+
+  defp ensure_open(%{stage: :closed} = state) do
+    cwd = working_directory()
+    port = open_port(state, cwd)
+    timer = Process.send_after(self(), {:hello_timeout, port}, @hello_timeout)
+    %{state | port: port, cwd: cwd, stage: :opening, hello_timer: timer}
+  rescue
+    error in ErlangError ->
+      Logger.error("cannot start the agent #{state.path}: #{inspect(error.original)}")
+      reject(state, {:error, shell_status(error.original), :agent_died})
+  end
+
+  defp open_port(state, cwd) do
+    options = [{:packet, 4}, :binary, :nouse_stdio, :exit_status, {:args, state.args}]
+    cd = if cwd, do: [{:cd, cwd}], else: []
+    Port.open({:spawn_executable, state.path}, options ++ cd)
+  end
+
+  defp working_directory do
+    case File.cwd() do
+      {:ok, path} -> path
+      {:error, _removed} -> nil
+    end
+  end
+
+  defp shell_status(:enoent), do: 127
+  defp shell_status(_reason), do: 126
+
+  # Frames
+
+  defp handle_frame({:hello, protocol, version, _info}, %{stage: :opening} = state) do
+    Process.cancel_timer(state.hello_timer)
+
+    if protocol == Frame.protocol() do
+      opened(state)
+    else
+      Logger.error("agent #{version} speaks protocol #{protocol}, not #{Frame.protocol()}")
+      refuse(state, {:error, @eproto, :protocol})
+    end
+  end
+
+  defp handle_frame(_frame, %{stage: :opening} = state) do
+    Logger.error("#{state.path} does not say hello as an agent does")
+    refuse(state, {:error, @eproto, :protocol})
+  end
+
+  defp handle_frame({:event, id, {:ready, host_pid, _child_pid} = event}, state) do
+    deliver(state, id, event)
+    %{state | sessions: Sessions.ready(state.sessions, id, host_pid)}
+  end
+
+  defp handle_frame({:event, id, event}, state), do: deliver(state, id, event)
+
+  defp handle_frame({:terminal, id, event}, state) do
+    deliver(state, id, event)
+    %{state | sessions: Sessions.ended(state.sessions, id)}
+  end
+
+  defp handle_frame({:refused, reason}, state) do
+    Logger.warning("the agent refused a frame: #{reason}")
+    state
+  end
+
+  defp handle_frame({:hello, _protocol, _version, _info}, state), do: state
+
+  defp deliver(state, id, event) do
+    if pid = Sessions.pid(state.sessions, id), do: send(pid, {:linx_agent, event})
+    state
+  end
+
+  defp garbled(bytes, %{stage: :opening} = state) do
+    Logger.error("#{state.path} does not say hello as an agent does: #{preview(bytes)}")
+    refuse(state, {:error, @eproto, :protocol})
+  end
+
+  defp garbled(bytes, state) do
+    Logger.error("the agent sent a frame that cannot be read: #{preview(bytes)}")
+    state
+  end
+
+  defp preview(bytes), do: inspect(binary_part(bytes, 0, min(byte_size(bytes), 64)))
+
+  # Sessions in and out
+
+  defp opened(state) do
+    for {host_pid, grace} <- state.leftovers do
+      command(state.port, {:kill_leftover, host_pid, grace})
+    end
+
+    state.waiting
+    |> Enum.reverse()
+    |> Enum.reduce(%{state | stage: :open, waiting: [], leftovers: []}, fn {session, grace},
+                                                                           state ->
+      admit(state, session, grace)
+    end)
+  end
+
+  defp admit(state, session, grace) do
+    {id, sessions} = Sessions.add(state.sessions, session, grace)
+    send(session, {:linx_agent, {:registered, id, state.port, state.cwd}})
+    %{state | sessions: sessions}
+  end
+
+  # Workloads that a dead agent left behind are the next one's business, at once. An agent that died before
+  # its hello gets no such successor: nothing was started by it, and nothing would stop the circle.
+  defp lost(%{stage: :opening} = state, status) do
+    Logger.error("#{state.path} ended with status #{status} before it said hello")
+    Process.cancel_timer(state.hello_timer)
+    reject(state, {:error, status, :agent_died})
+  end
+
+  defp lost(%{stage: :open} = state, status) do
+    {pids, leftovers, sessions} = Sessions.clear(state.sessions)
+    for pid <- pids, do: send(pid, {:linx_agent, {:error, status, :agent_died}})
+    Logger.error("the agent ended with status #{status}; sessions lost: #{length(pids)}")
+    state = %{state | stage: :closed, port: nil, sessions: sessions, leftovers: leftovers}
+    if leftovers == [], do: state, else: ensure_open(state)
+  end
+
+  defp refuse(state, event) do
+    Process.cancel_timer(state.hello_timer)
+    close(state.port)
+    reject(state, event)
+  end
+
+  defp reject(state, event) do
+    for {session, _grace} <- state.waiting, do: send(session, {:linx_agent, event})
+    if state.leftovers != [], do: Logger.error("may still run: #{inspect(state.leftovers)}")
+    %{state | stage: :closed, port: nil, waiting: [], leftovers: []}
+  end
+
+  defp close(port) do
+    Port.close(port)
+  rescue
+    ArgumentError -> true
+  end
+
+  defp os_pid(nil), do: nil
+
+  defp os_pid(port) do
+    case Port.info(port, :os_pid) do
+      {:os_pid, pid} -> pid
+      nil -> nil
+    end
+  end
+end

@@ -1,0 +1,96 @@
+defmodule Linx.AgentPort.Sessions do
+  @moduledoc false
+  # The sessions of one agent: who stands behind an id, and what would be left of it without the agent.
+
+  alias Linx.AgentPort.Frame
+
+  defmodule Entry do
+    @moduledoc false
+    defstruct [:pid, :monitor, :grace, :host_pid]
+
+    @type t :: %__MODULE__{
+            pid: pid(),
+            monitor: reference(),
+            grace: non_neg_integer() | nil,
+            host_pid: pos_integer() | nil
+          }
+  end
+
+  defstruct by_id: %{}, by_monitor: %{}, next_id: 1
+
+  @type t :: %__MODULE__{
+          by_id: %{Frame.id() => Entry.t()},
+          by_monitor: %{reference() => Frame.id()},
+          next_id: Frame.id()
+        }
+
+  @doc "Takes in a session; `grace` is `nil` for one whose workload may outlive everybody."
+  @spec add(t(), pid(), non_neg_integer() | nil) :: {Frame.id(), t()}
+  def add(sessions, pid, grace) do
+    id = sessions.next_id
+    entry = %Entry{pid: pid, monitor: Process.monitor(pid), grace: grace}
+
+    {id,
+     %{
+       sessions
+       | by_id: Map.put(sessions.by_id, id, entry),
+         by_monitor: Map.put(sessions.by_monitor, entry.monitor, id),
+         next_id: id + 1
+     }}
+  end
+
+  @doc "Notes the pid of a session's child, as the host sees it."
+  @spec ready(t(), Frame.id(), pos_integer()) :: t()
+  def ready(sessions, id, host_pid) do
+    case sessions.by_id do
+      %{^id => entry} ->
+        %{sessions | by_id: %{sessions.by_id | id => %{entry | host_pid: host_pid}}}
+
+      _ ->
+        sessions
+    end
+  end
+
+  @doc "The process behind an id, `nil` when it is gone."
+  @spec pid(t(), Frame.id()) :: pid() | nil
+  def pid(sessions, id) do
+    case sessions.by_id do
+      %{^id => entry} -> entry.pid
+      _ -> nil
+    end
+  end
+
+  @doc "Forgets a session that has ended."
+  @spec ended(t(), Frame.id()) :: t()
+  def ended(sessions, id) do
+    case Map.pop(sessions.by_id, id) do
+      {nil, _by_id} ->
+        sessions
+
+      {entry, by_id} ->
+        Process.demonitor(entry.monitor, [:flush])
+        by_monitor = Map.delete(sessions.by_monitor, entry.monitor)
+        %{sessions | by_id: by_id, by_monitor: by_monitor}
+    end
+  end
+
+  @doc "Forgets the session whose process went down, and tells its id."
+  @spec down(t(), reference()) :: {Frame.id() | nil, t()}
+  def down(sessions, monitor) do
+    id = Map.get(sessions.by_monitor, monitor)
+    {id, ended(sessions, id)}
+  end
+
+  @doc "All sessions forgotten: their processes, and `{host_pid, grace}` of the children to be killed."
+  @spec clear(t()) :: {[pid()], [{pos_integer(), non_neg_integer()}], t()}
+  def clear(sessions) do
+    entries = Map.values(sessions.by_id)
+    for entry <- entries, do: Process.demonitor(entry.monitor, [:flush])
+    leftovers = for %{host_pid: pid, grace: ms} <- entries, pid != nil, ms != nil, do: {pid, ms}
+    {for(entry <- entries, do: entry.pid), leftovers, %__MODULE__{next_id: sessions.next_id}}
+  end
+
+  @doc "How many there are."
+  @spec count(t()) :: non_neg_integer()
+  def count(sessions), do: map_size(sessions.by_id)
+end

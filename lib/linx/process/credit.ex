@@ -1,0 +1,187 @@
+defmodule Linx.Process.Credit do
+  @moduledoc false
+  # Flow control of output towards an owner who acknowledges nothing.
+  #
+  # The agent sends a window of bytes and waits for them to be acknowledged. An owner has taken a
+  # message when it is no longer in its mailbox. So this remembers the sizes of the messages sent and not yet
+  # acknowledged, oldest first; of an owner with n messages waiting, all but the last n of ours have been taken,
+  # and an idle owner never holds more than the window.
+  #
+  # Messages of others make that too cautious. When nothing moves, a helper process looks which of the waiting
+  # messages are ours; the longer the mailbox, the more rarely. The mailbox of an owner on another node is only
+  # counted; if that does not tell, credit trickles.
+  #
+  # The process that uses this gets messages `{:linx_credit, …}` and hands them to `handle/2`.
+
+  @first_delay 2
+  @last_delay 50
+  # Waiting messages that are looked through without a second thought.
+  @short 10_000
+  @slow_delay 1_000
+  # Output in flight below which acknowledging can wait for the timer.
+  @eager 32_768
+
+  @enforce_keys [:owner, :tag]
+  defstruct [
+    :owner,
+    :tag,
+    :probe,
+    :timer,
+    sizes: :queue.new(),
+    count: 0,
+    held: 0,
+    since_probe: 0,
+    long?: false,
+    delay: @first_delay
+  ]
+
+  @type tag :: :none | {:tag, term()}
+  @type t :: %__MODULE__{
+          owner: pid(),
+          tag: tag(),
+          probe: reference() | nil,
+          timer: reference() | nil,
+          sizes: :queue.queue(pos_integer()),
+          count: non_neg_integer(),
+          held: non_neg_integer(),
+          since_probe: non_neg_integer(),
+          long?: boolean(),
+          delay: pos_integer()
+        }
+
+  @doc "The account of an owner; `tag` tells which messages are ours."
+  @spec new(pid(), tag()) :: t()
+  def new(owner, tag), do: %__MODULE__{owner: owner, tag: tag}
+
+  @doc "`size` bytes have been sent to the owner; returns how many to acknowledge."
+  @spec sent(t(), non_neg_integer()) :: {non_neg_integer(), t()}
+  def sent(credit, 0), do: {0, credit}
+
+  def sent(credit, size) do
+    credit = %{
+      credit
+      | sizes: :queue.in(size, credit.sizes),
+        count: credit.count + 1,
+        held: credit.held + size,
+        since_probe: credit.since_probe + 1
+    }
+
+    {acked, credit} =
+      if credit.held >= @eager and local?(credit), do: count(credit), else: {0, credit}
+
+    {acked, schedule(credit)}
+  end
+
+  @doc "A message `{:linx_credit, …}` has come; returns how many bytes to acknowledge."
+  @spec handle(t(), tuple()) :: {non_neg_integer(), t()}
+  def handle(%{timer: timer} = credit, {:linx_credit, :look, timer}) do
+    {acked, credit} = look(%{credit | timer: nil})
+    delay = if acked > 0, do: @first_delay, else: min(credit.delay * 2, longest(credit))
+    {acked, schedule(%{credit | delay: delay})}
+  end
+
+  def handle(%{probe: probe} = credit, {:linx_credit, :waiting, probe, waiting}) do
+    case taken(%{credit | probe: nil}, waiting + credit.since_probe) do
+      {0, credit} -> trickle(credit)
+      {acked, credit} -> {acked, %{credit | delay: @first_delay}}
+    end
+  end
+
+  # Of a probe or a timer from before `reset/2`.
+  def handle(credit, _late), do: {0, credit}
+
+  @doc "Takes everything as acknowledged, and starts anew with another owner."
+  @spec reset(t(), pid()) :: {non_neg_integer(), t()}
+  def reset(credit, owner), do: {credit.held, new(owner, credit.tag)}
+
+  defp local?(credit), do: node(credit.owner) == node()
+
+  defp schedule(%{held: held, timer: nil} = credit) when held > 0 do
+    timer = make_ref()
+    Process.send_after(self(), {:linx_credit, :look, timer}, credit.delay)
+    %{credit | timer: timer}
+  end
+
+  defp schedule(credit), do: credit
+
+  defp longest(credit) do
+    if credit.long? or not local?(credit), do: @slow_delay, else: @last_delay
+  end
+
+  defp look(%{held: 0} = credit), do: {0, credit}
+
+  defp look(credit) do
+    if local?(credit) do
+      with {0, credit} <- count(credit), do: {0, look_closer(credit)}
+    else
+      {0, probe(credit, &remote_waiting/1)}
+    end
+  end
+
+  defp count(credit) do
+    case Process.info(credit.owner, :message_queue_len) do
+      {:message_queue_len, waiting} -> taken(%{credit | long?: waiting > @short}, waiting)
+      nil -> taken(credit, 0)
+    end
+  end
+
+  defp look_closer(%{long?: true, delay: delay} = credit) when delay < @slow_delay, do: credit
+  defp look_closer(%{held: 0} = credit), do: credit
+
+  defp look_closer(credit) do
+    tag = credit.tag
+    probe(credit, &output_waiting(&1, tag))
+  end
+
+  defp probe(%{probe: nil} = credit, fun) do
+    ref = make_ref()
+    session = self()
+    owner = credit.owner
+    spawn(fn -> send(session, {:linx_credit, :waiting, ref, fun.(owner)}) end)
+    %{credit | probe: ref, since_probe: 0}
+  end
+
+  defp probe(credit, _fun), do: credit
+
+  # How many of the owner's waiting messages are output of ours, or look like it.
+  defp output_waiting(owner, tag) do
+    case Process.info(owner, :messages) do
+      {:messages, messages} -> Enum.count(messages, &output?(&1, tag))
+      nil -> 0
+    end
+  end
+
+  defp output?({:linx_process, stream, bytes}, :none), do: output(stream, bytes)
+  defp output?({:linx_process, tag, stream, bytes}, {:tag, tag}), do: output(stream, bytes)
+  defp output?(_message, _tag), do: false
+
+  defp output(stream, bytes), do: stream in [:stdout, :stderr, :pty_out] and is_binary(bytes)
+
+  # An owner who is gone, or whose node is, has taken everything.
+  defp remote_waiting(owner) do
+    case :erpc.call(node(owner), :erlang, :process_info, [owner, :message_queue_len], 5_000) do
+      {:message_queue_len, waiting} -> waiting
+      :undefined -> 0
+    end
+  catch
+    _kind, _unreachable -> 0
+  end
+
+  defp trickle(credit) do
+    if credit.delay >= @slow_delay and not local?(credit),
+      do: pop(credit, min(1, credit.count), 0),
+      else: {0, credit}
+  end
+
+  # All but the last `waiting` messages have been taken.
+  defp taken(credit, waiting), do: pop(credit, credit.count - waiting, 0)
+
+  defp pop(credit, count, acked) when count <= 0 do
+    {acked, %{credit | held: credit.held - acked}}
+  end
+
+  defp pop(credit, count, acked) do
+    {{:value, size}, sizes} = :queue.out(credit.sizes)
+    pop(%{credit | sizes: sizes, count: credit.count - 1}, count - 1, acked + size)
+  end
+end
