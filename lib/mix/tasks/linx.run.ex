@@ -58,36 +58,38 @@ defmodule Mix.Tasks.Linx.Run do
 
   @impl true
   def run(args) do
-    case Options.parse(args) do
-      :help -> IO.write(@moduledoc)
-      {:ok, options} -> options |> launch() |> finish()
-      {:error, message} -> finish(refuse(message))
-    end
+    status = args |> Options.parse() |> carry_out()
+    if status != 0, do: exit({:shutdown, status})
   end
 
-  defp launch(options) do
-    start_linx()
-    Launch.run(options)
+  defp carry_out(:help) do
+    IO.write(@moduledoc)
+    0
   end
 
-  defp refuse(message) do
+  defp carry_out({:error, message}) do
     Report.complain(message <> " (mix linx.run --help)")
     Options.usage_status()
   end
 
-  # A silent compilation, and a log on standard error: standard output is the workload's.
-  defp start_linx do
-    if Mix.Project.get() do
-      shell = Mix.shell(Mix.Shell.Quiet)
-      Mix.Task.run("compile", [])
-      Mix.shell(shell || Mix.Shell.IO)
-    end
-
-    Application.put_env(:logger, :console, device: :standard_error)
-    Application.put_env(:logger, :default_handler, config: [type: :standard_error])
+  defp carry_out({:ok, options}) do
+    if Mix.Project.get(), do: compile()
+    log_to_standard_error()
     {:ok, _} = Application.ensure_all_started(:linx)
+    Launch.run(options)
   end
 
-  defp finish(0), do: :ok
-  defp finish(status), do: exit({:shutdown, status})
+  # Silently: standard output is the workload's.
+  defp compile do
+    shell = Mix.shell()
+    Mix.shell(Mix.Shell.Quiet)
+    Mix.Task.run("compile", [])
+    Mix.shell(shell)
+  end
+
+  # Elixir 1.15 moved the setting.
+  defp log_to_standard_error do
+    Application.put_env(:logger, :console, device: :standard_error)
+    Application.put_env(:logger, :default_handler, config: [type: :standard_error])
+  end
 end
