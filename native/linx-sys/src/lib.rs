@@ -1,3 +1,10 @@
-//! linx-sys
+//! Every system call of Linx, behind functions that are safe to call.
+//!
+//! This is the only crate of the workspace with unsafe code. What is here knows the kernel and nothing
+//! of sessions, frames or Erlang terms.
 
+pub mod child;
+pub mod fd;
+pub mod process;
+mod raw;
 pub mod status;

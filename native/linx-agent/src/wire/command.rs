@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use linx_sys::child::Verb;
+use linx_sys::fd::Size;
+
 use super::etf::{self, Elements, Term};
 use super::refusal::{Reason, Refusal};
 use super::spec::SpawnSpec;
-use super::value::{self, BadArgument, Decoded, Winsize};
-use super::verb::Verb;
+use super::value::{self, BadArgument, Decoded};
+use super::verb;
 
 /// A client's frame. `id` names the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub enum Command<'a> {
     /// No more input after this.
     CloseStdin { id: u64 },
     /// Resize the pty.
-    Winsize { id: u64, winsize: Winsize },
+    Winsize { id: u64, winsize: Size },
     /// So many more bytes of output were taken.
     Ack { id: u64, bytes: u64 },
     /// End a process that a dead agent left behind; `pid` is positive.
@@ -113,7 +116,7 @@ fn interpret<'a>(
     match name {
         b"spawn" => return spawn(id?, arguments),
         b"verb" => {
-            one(arguments, Verb::decode).and_then(|verb| Ok(Command::Verb { id: id?, verb }))
+            one(arguments, verb::decode).and_then(|verb| Ok(Command::Verb { id: id?, verb }))
         }
         b"sync" => none(arguments).and_then(|()| Ok(Command::Sync { id: id? })),
         b"proceed" => none(arguments).and_then(|()| Ok(Command::Proceed { id: id? })),
@@ -128,7 +131,7 @@ fn interpret<'a>(
             one(arguments, value::binary).and_then(|bytes| Ok(Command::Write { id: id?, bytes }))
         }
         b"close_stdin" => none(arguments).and_then(|()| Ok(Command::CloseStdin { id: id? })),
-        b"winsize" => one(arguments, Winsize::decode)
+        b"winsize" => one(arguments, value::size)
             .and_then(|winsize| Ok(Command::Winsize { id: id?, winsize })),
         b"ack" => {
             one(arguments, value::integer).and_then(|bytes| Ok(Command::Ack { id: id?, bytes }))

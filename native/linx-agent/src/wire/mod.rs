@@ -20,8 +20,5 @@ mod tests;
 pub use command::{decode, Command};
 pub use event::{output_prefix, Event, Stream};
 pub use frames::{Frame, FrameBuffer};
-pub use namespaces::{Namespace, Namespaces};
 pub use refusal::{Reason, Refusal};
 pub use spec::{Channel, OrphanPolicy, SpawnSpec, Stderr, Stdio};
-pub use value::Winsize;
-pub use verb::{Sets, Verb};

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use linx_sys::child::{Namespace, Verb};
+use linx_sys::fd::Size;
+
 use super::etf::Term;
-use super::namespaces::{Namespace, Namespaces};
-use super::value::{self, BadArgument, Decoded, Winsize};
-use super::verb::Verb;
+use super::namespaces::{self, Namespaces};
+use super::value::{self, BadArgument, Decoded};
+use super::verb;
 
 const DEFAULT_WINDOW: u64 = 256 * 1024;
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -22,7 +25,7 @@ pub struct SpawnSpec<'a> {
     /// Descriptors 0, 1 and 2.
     pub stdio: Stdio<'a>,
     /// The size of a pty.
-    pub winsize: Winsize,
+    pub winsize: Size,
     /// Verbs to apply before `ready`.
     pub verbs: Vec<Verb>,
     /// Whether to exec without waiting for a proceed frame.
@@ -111,7 +114,7 @@ struct Given<'a> {
     env: Option<Vec<&'a [u8]>>,
     cwd: Option<&'a [u8]>,
     stdio: Option<Stdio<'a>>,
-    winsize: Option<Winsize>,
+    winsize: Option<Size>,
     verbs: Option<Vec<Verb>>,
     proceed: Option<bool>,
     no_new_privs: Option<bool>,
@@ -128,8 +131,8 @@ impl<'a> Given<'a> {
             b"env" => once(&mut self.env, value::list(term, value::env_entry)),
             b"cwd" => once(&mut self.cwd, value::text(term)),
             b"stdio" => once(&mut self.stdio, stdio(term)),
-            b"winsize" => once(&mut self.winsize, Winsize::decode(term)),
-            b"verbs" => once(&mut self.verbs, value::list(term, Verb::decode)),
+            b"winsize" => once(&mut self.winsize, value::size(term)),
+            b"verbs" => once(&mut self.verbs, value::list(term, verb::decode)),
             b"proceed" => once(&mut self.proceed, value::boolean(term)),
             b"no_new_privs" => once(&mut self.no_new_privs, value::boolean(term)),
             b"orphan" => once(&mut self.orphan, orphan(term)),
@@ -230,7 +233,7 @@ fn orphan(term: Term<'_>) -> Decoded<OrphanPolicy> {
 
 fn namespace(term: Term<'_>) -> Decoded<Namespace> {
     match term {
-        Term::Atom(name) => Namespace::from_name(name).ok_or(BadArgument),
+        Term::Atom(name) => namespaces::from_name(name).ok_or(BadArgument),
         _ => Err(BadArgument),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use linx_sys::fd::Size;
 use thiserror::Error;
 
 use super::etf::{Elements, EtfError, Term};
@@ -21,28 +22,14 @@ impl From<EtfError> for BadArgument {
 pub type Decoded<T> = Result<T, BadArgument>;
 
 /// The size of a terminal, as in `struct winsize` of `ioctl_tty(2)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Winsize {
-    /// Rows, in characters.
-    pub rows: u16,
-    /// Columns, in characters.
-    pub cols: u16,
-    /// Width, in pixels.
-    pub xpixel: u16,
-    /// Height, in pixels.
-    pub ypixel: u16,
-}
-
-impl Winsize {
-    pub(super) fn decode(term: Term<'_>) -> Decoded<Self> {
-        let [rows, cols, xpixel, ypixel] = tuple(term)?;
-        Ok(Self {
-            rows: integer(rows)?,
-            cols: integer(cols)?,
-            xpixel: integer(xpixel)?,
-            ypixel: integer(ypixel)?,
-        })
-    }
+pub fn size(term: Term<'_>) -> Decoded<Size> {
+    let [rows, cols, xpixel, ypixel] = tuple(term)?;
+    Ok(Size {
+        rows: integer(rows)?,
+        cols: integer(cols)?,
+        xpixel: integer(xpixel)?,
+        ypixel: integer(ypixel)?,
+    })
 }
 
 /// An integer in the range of `T`.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use linx_sys::child::{Namespace, Verb};
+use linx_sys::fd::Size;
+
 use super::{commands, events};
 use crate::wire::{
-    decode, output_prefix, Channel, Command, Event, Namespace, OrphanPolicy, Reason, Sets,
-    SpawnSpec, Stderr, Stdio, Stream, Verb, Winsize,
+    decode, output_prefix, Channel, Command, Event, OrphanPolicy, Reason, SpawnSpec, Stderr, Stdio,
+    Stream,
 };
 
 fn spec<'a>(argv: &[&'a str]) -> SpawnSpec<'a> {
@@ -19,7 +22,7 @@ fn spec<'a>(argv: &[&'a str]) -> SpawnSpec<'a> {
             stdout: inherit,
             stderr: Stderr::Channel(inherit),
         },
-        winsize: Winsize {
+        winsize: Size {
             rows: 0,
             cols: 0,
             xpixel: 0,
@@ -44,7 +47,7 @@ fn everything() -> SpawnSpec<'static> {
             stdout: Channel::File(b"/dev/full"),
             stderr: Stderr::Stdout,
         },
-        winsize: Winsize {
+        winsize: Size {
             rows: 24,
             cols: 80,
             xpixel: 640,
@@ -101,11 +104,7 @@ fn on_a_socket() -> SpawnSpec<'static> {
 }
 
 fn sets(effective: Option<u64>, permitted: Option<u64>, inheritable: Option<u64>) -> Verb {
-    Verb::SetThreadSets(Sets {
-        effective,
-        permitted,
-        inheritable,
-    })
+    Verb::SetThreadSets([effective, permitted, inheritable])
 }
 
 fn spawn(id: u64, spec: SpawnSpec<'_>) -> Command<'_> {
@@ -117,7 +116,7 @@ fn spawn(id: u64, spec: SpawnSpec<'_>) -> Command<'_> {
 
 fn expected_commands() -> Vec<Command<'static>> {
     let ms = Duration::from_millis;
-    let winsize = Winsize {
+    let winsize = Size {
         rows: 65535,
         cols: 0,
         xpixel: 1,

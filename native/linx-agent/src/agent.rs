@@ -1,0 +1,333 @@
+//! The event loop: frames in, sessions served, events out.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use linx_sys::child::{Launch, Launcher, Stage};
+use linx_sys::fd::{self, EpollEvent, EpollFlags, Poller};
+use linx_sys::process::{self, Quiet};
+use nix::errno::Errno;
+use nix::libc::{SIGKILL, SIGTERM};
+
+use crate::host::{Host, Token, CHUNK};
+use crate::port::{HungUp, Inbox, Outbox};
+use crate::session::{Life, Session, Start};
+use crate::startup::{initial_bounding, prepare, Heritage, StartError};
+use crate::timers::{Action, Timers};
+use crate::wire::{decode, Command, Event, Frame, Reason, Refusal, SpawnSpec};
+
+/// Keys of sessions start above the poller's own tokens.
+const INBOX: u64 = 0;
+const OUTBOX: u64 = 1;
+const SIGNALS: u64 = 2;
+const FIRST_KEY: u64 = 1;
+const EVENTS: usize = 256;
+
+/// The agent: every session, and what they share.
+pub struct Agent {
+    host: Host,
+    sessions: HashMap<u64, Session>,
+    /// Keys by the client's ids, of the sessions that the client still knows.
+    keys: HashMap<u64, u64>,
+    heritage: Heritage,
+    next_key: u64,
+    /// The client is gone: end what has to end, then leave.
+    closing: bool,
+    outbox_watched: bool,
+}
+
+impl Agent {
+    /// An agent without sessions, that speaks to its client through `outbox`.
+    pub fn new(
+        quiet: Quiet,
+        launch: Launch,
+        outbox: Outbox,
+        heritage: Heritage,
+    ) -> Result<Self, Errno> {
+        let host = Host {
+            launcher: Launcher::new(launch, quiet)?,
+            poller: Poller::new()?,
+            outbox,
+            timers: Timers::default(),
+            starved: Vec::new(),
+            scratch: Box::new([0; CHUNK]),
+        };
+        Ok(Agent {
+            host,
+            sessions: HashMap::new(),
+            keys: HashMap::new(),
+            heritage,
+            next_key: FIRST_KEY,
+            closing: false,
+            outbox_watched: false,
+        })
+    }
+
+    /// Serves until the client is gone and nothing is left to end.
+    pub fn run(mut self, mut inbox: Inbox, launch: Launch) -> Result<(), Errno> {
+        let signals = fd::signal_fd()?;
+        self.host
+            .poller
+            .watch(inbox.fd(), EpollFlags::EPOLLIN, INBOX)?;
+        self.host
+            .poller
+            .watch(&signals, EpollFlags::EPOLLIN, SIGNALS)?;
+        self.host.outbox.event(Event::Hello {
+            version: env!("CARGO_PKG_VERSION"),
+            launch: match launch {
+                Launch::Clone => "clone",
+                Launch::Fork => "fork",
+            },
+            last_cap: i32::from(process::last_cap()),
+            pid: std::process::id() as i32,
+        });
+        let mut events = [EpollEvent::empty(); EVENTS];
+        loop {
+            self.flush();
+            if self.closing && self.may_leave() {
+                return Ok(());
+            }
+            let count = self
+                .host
+                .poller
+                .wait(&mut events, self.host.timers.wait())?;
+            for event in events.iter().take(count) {
+                self.on_event(event.data(), &mut inbox);
+            }
+            self.run_timers();
+            if self.closing {
+                self.host.forget(inbox.fd());
+                self.host.forget(&signals);
+            }
+        }
+    }
+
+    fn on_event(&mut self, number: u64, inbox: &mut Inbox) {
+        match number {
+            INBOX => {
+                if inbox.fill() == Err(HungUp) {
+                    self.close();
+                }
+                self.serve(inbox);
+            }
+            // Sent by the next flush.
+            OUTBOX => {}
+            SIGNALS => self.close(),
+            _ => {
+                if let Some(token) = Token::from_number(number) {
+                    self.with_session(token.key, |s, host| s.on_event(host, token.kind));
+                }
+            }
+        }
+    }
+
+    /// Serves the frames that have arrived.
+    fn serve(&mut self, inbox: &mut Inbox) {
+        while !self.closing {
+            let refusal = match inbox.next() {
+                None => return,
+                Some(Frame::TooLarge) => Err(Refusal::Fault {
+                    id: None,
+                    reason: Reason::TooLarge,
+                }),
+                Some(Frame::Whole(frame)) => match decode(frame) {
+                    Ok(command) => self.execute(command),
+                    Err(refusal) => Err(refusal),
+                },
+            };
+            match refusal {
+                Ok(()) => {}
+                Err(Refusal::Fault { id, reason }) => {
+                    self.host.outbox.event(Event::Fault { id, reason });
+                }
+                Err(Refusal::Spawn { id }) => {
+                    let failed = StartError {
+                        stage: Stage::Protocol,
+                        errno: Errno::EINVAL,
+                    };
+                    self.report_failed_start(id, failed);
+                }
+            }
+        }
+    }
+
+    fn execute(&mut self, command: Command<'_>) -> Result<(), Refusal> {
+        match command {
+            Command::Spawn { id, spec } => self.spawn(id, *spec),
+            Command::Verb { id, verb } => self.ask(id, |s, host| s.verb(host, verb)),
+            Command::Sync { id } => self.ask(id, |s, host| s.sync(host)),
+            Command::Proceed { id } => self.ask(id, |s, host| s.proceed(host)),
+            Command::Abort { id } => self.ask(id, |s, _| Ok(s.abort())),
+            Command::Signal { id, signal } => self.ask(id, |s, _| s.signal(signal)),
+            Command::Stop { id, grace } => self.ask(id, |s, host| Ok(s.stop(host, grace))),
+            Command::Orphan { id } => self.orphan(id),
+            Command::Write { id, bytes } => self.ask(id, |s, host| s.write(host, bytes)),
+            Command::CloseStdin { id } => self.ask(id, |s, host| s.close_stdin(host)),
+            Command::Winsize { id, winsize } => self.ask(id, |s, _| s.resize(winsize)),
+            Command::Ack { id, bytes } => {
+                let key = self.key(id)?;
+                self.with_session(key, |s, host| s.ack(host, bytes));
+                Ok(())
+            }
+            Command::KillLeftover { pid, grace } => {
+                self.kill_leftover(pid, grace);
+                Ok(())
+            }
+        }
+    }
+
+    fn spawn(&mut self, id: u64, spec: SpawnSpec<'_>) -> Result<(), Refusal> {
+        if self.keys.contains_key(&id) {
+            return Err(Refusal::Fault {
+                id: Some(id),
+                reason: Reason::IdInUse,
+            });
+        }
+        match self.start(id, spec) {
+            Ok(session) => {
+                self.keys.insert(id, self.next_key);
+                self.sessions.insert(self.next_key, session);
+                self.next_key += 1;
+            }
+            Err(failed) => self.report_failed_start(id, failed),
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, id: u64, spec: SpawnSpec<'_>) -> Result<Session, StartError> {
+        let orphan = spec.orphan;
+        let mut bounding = initial_bounding(&spec, &self.heritage);
+        let (plan, streams) = prepare(spec, &self.heritage, &mut bounding)?;
+        let key = self.next_key;
+        Session::start(
+            &mut self.host,
+            Start {
+                key,
+                id,
+                plan,
+                streams,
+                bounding,
+                orphan,
+            },
+        )
+    }
+
+    fn report_failed_start(&mut self, id: u64, StartError { stage, errno }: StartError) {
+        let errno = errno as i32;
+        self.host.outbox.event(Event::Error {
+            id,
+            errno,
+            stage: stage.name(),
+        });
+    }
+
+    fn key(&self, id: u64) -> Result<u64, Refusal> {
+        let unknown = Refusal::Fault {
+            id: Some(id),
+            reason: Reason::UnknownSession,
+        };
+        self.keys.get(&id).copied().ok_or(unknown)
+    }
+
+    fn ask(
+        &mut self,
+        id: u64,
+        request: impl FnOnce(&mut Session, &mut Host) -> Result<(), Reason>,
+    ) -> Result<(), Refusal> {
+        let key = self.key(id)?;
+        match self.sessions.get_mut(&key) {
+            Some(session) => request(session, &mut self.host).map_err(|reason| Refusal::Fault {
+                id: Some(id),
+                reason,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets a session do something and forgets it if that was the end of it.
+    fn with_session(&mut self, key: u64, act: impl FnOnce(&mut Session, &mut Host) -> Life) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        if act(session, &mut self.host) == Life::Over {
+            let id = session.id();
+            self.sessions.remove(&key);
+            if self.keys.get(&id) == Some(&key) {
+                self.keys.remove(&id);
+            }
+        }
+    }
+
+    fn orphan(&mut self, id: u64) -> Result<(), Refusal> {
+        let key = self.key(id)?;
+        self.keys.remove(&id);
+        self.with_session(key, |s, host| s.orphan(host));
+        Ok(())
+    }
+
+    fn kill_leftover(&mut self, pid: i32, grace: Duration) {
+        let Ok(pidfd) = process::pidfd_open(pid) else {
+            return;
+        };
+        if process::is_leftover(pid) {
+            let _ = process::signal(pidfd.as_fd(), SIGTERM);
+            self.host.timers.add(grace, Action::KillLeftover(pidfd));
+        }
+    }
+
+    /// The client is gone.
+    fn close(&mut self) {
+        if !self.closing {
+            self.closing = true;
+            self.keys.clear();
+            let keys: Vec<u64> = self.sessions.keys().copied().collect();
+            for key in keys {
+                self.with_session(key, |s, host| s.orphan(host));
+            }
+        }
+    }
+
+    fn may_leave(&self) -> bool {
+        let outlive = self.sessions.values().all(Session::may_outlive_agent);
+        outlive && !self.host.timers.has_leftovers()
+    }
+
+    fn run_timers(&mut self) {
+        let now = Instant::now();
+        while let Some(action) = self.host.timers.next(now) {
+            match action {
+                Action::Kill(key) => self.with_session(key, |s, _| {
+                    s.kill_now();
+                    Life::Goes
+                }),
+                Action::CheckEnd(key) => self.with_session(key, |s, host| s.check_end(host)),
+                Action::KillLeftover(pidfd) => {
+                    let _ = process::signal(pidfd.as_fd(), SIGKILL);
+                }
+            }
+        }
+    }
+
+    /// Sends what has gathered, and lets output flow again that had to wait for it.
+    fn flush(&mut self) {
+        if self.host.outbox.flush() == Err(HungUp) {
+            self.close();
+        }
+        if !self.host.outbox.is_full() {
+            for key in std::mem::take(&mut self.host.starved) {
+                self.with_session(key, |s, host| s.on_cleared(host));
+            }
+        }
+        let waiting = !self.host.outbox.is_empty() && !self.closing;
+        if waiting != self.outbox_watched {
+            let fd = self.host.outbox.fd();
+            let done = if waiting {
+                self.host.poller.watch(fd, EpollFlags::EPOLLOUT, OUTBOX)
+            } else {
+                self.host.poller.forget(fd)
+            };
+            self.outbox_watched = waiting && done.is_ok();
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The two pipes to the client.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use linx_sys::fd;
+use nix::errno::Errno;
+
+use crate::wire::{output_prefix, Event, Frame, FrameBuffer, Stream};
+
+/// Output waits in the workloads' own pipes while this much is on its way to the client.
+const ENOUGH: usize = 1 << 20;
+
+/// The client has closed its end, or is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HungUp;
+
+/// Frames from the client.
+pub struct Inbox {
+    fd: OwnedFd,
+    frames: FrameBuffer,
+}
+
+impl Inbox {
+    pub fn new(fd: OwnedFd) -> Result<Self, Errno> {
+        fd::set_nonblocking(&fd)?;
+        Ok(Inbox {
+            fd,
+            frames: FrameBuffer::new(),
+        })
+    }
+
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Reads once, as much as there is room for.
+    pub fn fill(&mut self) -> Result<(), HungUp> {
+        match fd::read(&self.fd, self.frames.space()) {
+            Ok(0) => Err(HungUp),
+            Ok(read) => {
+                self.frames.advance(read);
+                Ok(())
+            }
+            Err(Errno::EAGAIN) => Ok(()),
+            Err(_) => Err(HungUp),
+        }
+    }
+
+    /// The next frame that has arrived whole.
+    pub fn next(&mut self) -> Option<Frame<'_>> {
+        self.frames.next_frame()
+    }
+}
+
+/// Frames to the client. They are gathered and go out together.
+pub struct Outbox {
+    fd: OwnedFd,
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    pub fn new(fd: OwnedFd) -> Result<Self, Errno> {
+        fd::set_nonblocking(&fd)?;
+        Ok(Outbox {
+            fd,
+            bytes: Vec::new(),
+            sent: 0,
+        })
+    }
+
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub fn event(&mut self, event: Event<'_>) {
+        event.encode(&mut self.bytes);
+    }
+
+    pub fn output(&mut self, id: u64, stream: Stream, payload: &[u8]) {
+        output_prefix(&mut self.bytes, id, stream, payload.len() as u32);
+        self.bytes.extend_from_slice(payload);
+    }
+
+    /// Whether no more output should be read for now.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() - self.sent >= ENOUGH
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Writes what the pipe takes.
+    pub fn flush(&mut self) -> Result<(), HungUp> {
+        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match fd::write(&self.fd, &[IoSlice::new(rest)]) {
+                Ok(written) => self.sent += written,
+                Err(Errno::EAGAIN) => return Ok(self.compact()),
+                Err(_) => return Err(HungUp),
+            }
+        }
+        self.bytes.clear();
+        self.sent = 0;
+        if self.bytes.capacity() > 2 * ENOUGH {
+            self.bytes.shrink_to(ENOUGH);
+        }
+        Ok(())
+    }
+
+    /// Gives up the part that is sent once it is the larger one.
+    fn compact(&mut self) {
+        if self.sent > self.bytes.len() / 2 {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Starting a child and parking it before exec.
+//!
+//! The parent lays out a [`Plan`], clones, and talks to the parked child over a control socket. The child
+//! (`interpreter`) is a tiny machine that executes operations with raw system calls. It shares the parent's memory
+//! until exec unless told otherwise ([`Launch::Fork`]), which makes starting it as cheap as `vfork(2)`, and
+//! neither suspends the parent nor depends on how much memory it has.
+//!
+//! What makes sharing sound: the child runs on a stack of its own, calls no libc, has no signal handler it
+//! could run (the parent has none), and reads only what its `Image` holds. An image is freed or used again only after the
+//! control socket has reached its end, which the kernel brings about after the child has let go of the memory:
+//! at exec the new memory is in place before close-on-exec descriptors are closed (`begin_new_exec` in
+//! `fs/exec.c`), at exit memory goes before descriptors do (`do_exit` in `kernel/exit.c`). A [`Child`] dropped
+//! before that leaks its image.
+
+mod interpreter;
+mod memory;
+mod op;
+mod plan;
+mod slots;
+mod stage;
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{send, socketpair, AddressFamily, MsgFlags, SockFlag, SockType};
+
+use memory::Slab;
+pub use op::{Verb, MAX_GROUPS};
+use plan::{Image, Table};
+pub use plan::{Plan, Source};
+use slots::{Loan, Slots};
+pub use stage::{Namespace, Stage};
+
+/// How children are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// Sharing the parent's memory and descriptor table at first.
+    Clone,
+    /// With copies of both, as `fork(2)` does.
+    Fork,
+}
+
+/// `linux/sched.h`; libc's constant is of a type too small for it.
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+
+/// Idle memory kept for the next children.
+const SPARE_SLABS: usize = 64;
+
+/// Starts children. The process that has one must be single-threaded, have every signal blocked and no
+/// signal handler; `prepare_process` in this crate brings that about and hands out the proof.
+pub struct Launcher {
+    launch: Launch,
+    slots: Slots,
+    spare: Vec<Slab>,
+    _quiet: crate::process::Quiet,
+}
+
+/// What a child has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The child has forked once more: this pid carries on in its place.
+    Forked(i32),
+    /// Parked (or on its way to exec if it was not to park); the pid is as the child itself sees it.
+    Ready(i32),
+    /// A step failed with this errno; the child is leaving.
+    Failed(Errno, Stage),
+    /// Everything sent before [`Verb::Sync`] has been applied.
+    Synced,
+    /// The child has exec'd or is gone.
+    HungUp,
+}
+
+/// A child between clone and exec.
+pub struct Child {
+    pid: i32,
+    control: OwnedFd,
+    /// Present as long as this handle lives.
+    image: Option<Image>,
+    hung_up: bool,
+    loan: Option<Loan>,
+    unsent: Vec<u8>,
+}
+
+impl Launcher {
+    /// Reserves what children will need. `EBUSY` if descriptors 16 to 79 are not free.
+    pub fn new(launch: Launch, quiet: crate::process::Quiet) -> Result<Self, Errno> {
+        Ok(Launcher {
+            launch,
+            slots: Slots::reserve()?,
+            spare: Vec::new(),
+            _quiet: quiet,
+        })
+    }
+
+    /// Starts a child; it runs on by itself to the checkpoint. Returns it with its pidfd.
+    pub fn launch(&mut self, plan: Plan) -> Result<(Child, OwnedFd), Errno> {
+        let close = SockFlag::SOCK_CLOEXEC;
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, close)?;
+        let share = self.launch == Launch::Clone && plan.may_share_memory();
+        let loan = if share { self.slots.lend() } else { None };
+        let started = self.start(plan, &theirs, loan);
+        if let (Err(_), Some(loan)) = (&started, loan) {
+            self.slots.end(loan);
+        }
+        let (pid, pidfd, image) = started?;
+        let (image, unsent) = (Some(image), Vec::new());
+        Ok((
+            Child {
+                pid,
+                control: ours,
+                image,
+                hung_up: false,
+                loan,
+                unsent,
+            },
+            pidfd,
+        ))
+    }
+
+    fn start(
+        &mut self,
+        plan: Plan,
+        control: &OwnedFd,
+        loan: Option<Loan>,
+    ) -> Result<(i32, OwnedFd, Image), Errno> {
+        let slab = self.spare.pop().map_or_else(Slab::new, Ok)?;
+        let fresh = plan.clone_flags();
+        let table = match loan {
+            Some(loan) => Table::Shared(&mut self.slots, loan),
+            None => Table::Copied,
+        };
+        let mut image = Image::new(plan, control, table, slab)?;
+        let mut pidfd: libc::c_int = -1;
+        let mut args = clone_args(fresh, &mut pidfd);
+        if loan.is_some() {
+            args.flags |= (libc::CLONE_VM | libc::CLONE_FILES) as u64;
+            (args.stack, args.stack_size) = image.slab.stack();
+        }
+        // SAFETY: the stack is the slab's, used by nobody else; the image is kept (or leaked) by
+        // `Child` until the child has let go of it; `child_main` does not return. This process is
+        // single-threaded and without handlers (`Quiet`), so a copy of it is consistent too.
+        let pid =
+            unsafe { crate::raw::clone_into(&args, interpreter::child_main, &mut *image.block) };
+        if pid < 0 {
+            return Err(Errno::from_raw(-pid as i32));
+        }
+        // SAFETY: clone3 succeeded, so the kernel has stored a new descriptor of ours.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+        Ok((pid as i32, pidfd, image))
+    }
+
+    /// Closes the parent's copies of descriptors lent to children that have them by now. To be called
+    /// when a child has reported for the first time.
+    pub fn settle(&mut self) {
+        self.slots.take_back();
+    }
+
+    /// To be called when the child is thought to be gone: makes sure that it is, and closes what was lent to it.
+    pub fn gone(&mut self, child: &mut Child) -> Result<(), Errno> {
+        if crate::process::peek_end(child.pid)?.is_some() {
+            // A process that can be reaped has let go of everything.
+            child.hung_up = true;
+            if let Some(loan) = child.loan {
+                self.slots.end(loan);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the memory of a child that has hung up.
+    pub fn recycle(&mut self, mut child: Child) {
+        if child.hung_up && self.spare.len() < SPARE_SLABS {
+            self.spare.extend(child.image.take().map(Image::into_slab));
+        }
+    }
+}
+
+fn clone_args(fresh: u64, pidfd: &mut libc::c_int) -> libc::clone_args {
+    libc::clone_args {
+        flags: fresh | libc::CLONE_PIDFD as u64 | CLONE_CLEAR_SIGHAND,
+        pidfd: pidfd as *mut libc::c_int as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: 0,
+    }
+}
+
+impl Child {
+    /// The pid, as this process sees it.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Becomes readable when the child has something to tell.
+    pub fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// The next report, or `None` if there is none yet. After [`Report::HungUp`] there is no other.
+    pub fn receive(&mut self) -> Result<Option<Report>, Errno> {
+        let mut raw = op::Report {
+            kind: 0,
+            stage: 0,
+            errno: 0,
+            pid: 0,
+        };
+        let size = op::Report::SIZE;
+        let wait = libc::MSG_DONTWAIT;
+        let got = loop {
+            let to = std::ptr::addr_of_mut!(raw).cast();
+            // SAFETY: a report is plain integers, for which any bytes are valid, and `size` long. Reports are
+            // written whole, so a read never splits one.
+            match Errno::result(unsafe { libc::recv(self.control.as_raw_fd(), to, size, wait) }) {
+                Err(Errno::EINTR) => {}
+                other => break other,
+            }
+        };
+        match got {
+            Err(Errno::EAGAIN) => Ok(None),
+            Ok(0) | Err(Errno::ECONNRESET) => {
+                self.hung_up = true;
+                Ok(Some(Report::HungUp))
+            }
+            Ok(_) => Ok(Some(self.understand(raw))),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn understand(&mut self, raw: op::Report) -> Report {
+        match raw.kind {
+            op::Report::FORKED => {
+                self.pid = raw.pid;
+                Report::Forked(raw.pid)
+            }
+            op::Report::READY => Report::Ready(raw.pid),
+            op::Report::SYNCED => Report::Synced,
+            _ => Report::Failed(Errno::from_raw(raw.errno), Stage::from_code(raw.stage)),
+        }
+    }
+
+    /// Tells the parked child to apply `verb`. `false` when some of it waits for [`Child::flush`].
+    pub fn send(&mut self, verb: &Verb) -> Result<bool, Errno> {
+        self.unsent.extend_from_slice(&verb.to_bytes());
+        self.flush()
+    }
+
+    /// Sends what is waiting, as far as the socket takes it; `true` when nothing is left.
+    pub fn flush(&mut self) -> Result<bool, Errno> {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        while !self.unsent.is_empty() {
+            match send(self.control.as_raw_fd(), &self.unsent, flags) {
+                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(false),
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.hung_up {
+            // The child may still be using it.
+            std::mem::forget(self.image.take());
+        }
+    }
+}

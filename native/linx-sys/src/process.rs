@@ -1,0 +1,192 @@
+//! This process, and others by pid or pidfd.
+
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::signal::SigSet;
+use nix::sys::wait::WaitPidFlag;
+
+/// The proof that this process has one thread, every signal blocked and no handler of its own: what is
+/// needed for starting children that share its memory. Stays in the thread that got it.
+pub struct Quiet {
+    _not_send: PhantomData<*const ()>,
+}
+
+/// Makes this process fit for starting children: blocks every signal, resets every disposition, makes it
+/// non-dumpable (no core files, no ptrace by its own user; `prctl(2)` `PR_SET_DUMPABLE`). `EBUSY` if it has more
+/// than one thread.
+///
+/// A process that does this learns of signals by [`crate::fd::signal_fd`] alone.
+pub fn prepare_process() -> Result<Quiet, Errno> {
+    let threads = std::fs::read_dir("/proc/self/task")
+        .map_err(|_| Errno::ENOSYS)?
+        .count();
+    if threads != 1 {
+        return Err(Errno::EBUSY);
+    }
+    SigSet::all().thread_block()?;
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL is no handler, so no code of ours can run in signal context. The few signals
+        // that cannot be changed are refused, which is as good.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    prctl(libc::PR_SET_DUMPABLE, 0)?;
+    Ok(Quiet {
+        _not_send: PhantomData,
+    })
+}
+
+/// Leaves the caller's process group and session, so that signals sent to those do not reach it. That it
+/// leads a group already, and cannot, is as good.
+pub fn detach() {
+    let _ = nix::unistd::setsid();
+}
+
+/// Raises the soft limit of descriptors to the hard one; returns the limit as it was, if that changed it.
+pub fn raise_file_limit() -> Result<Option<libc::rlimit64>, Errno> {
+    use nix::sys::resource::{getrlimit, setrlimit, Resource};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft == hard {
+        return Ok(None);
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    Ok(Some(libc::rlimit64 {
+        rlim_cur: soft,
+        rlim_max: hard,
+    }))
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this status.
+    Exited(i32),
+    /// By this signal.
+    Signaled(i32),
+}
+
+/// How the child ended, leaving it to be reaped; `None` while it lives. `waitid(2)`.
+pub fn peek_end(pid: i32) -> Result<Option<End>, Errno> {
+    wait(
+        pid,
+        WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT,
+    )
+}
+
+/// Reaps a child that has ended; `None` while it lives. `waitid(2)`.
+pub fn reap(pid: i32) -> Result<Option<End>, Errno> {
+    wait(pid, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG)
+}
+
+fn wait(pid: i32, flags: WaitPidFlag) -> Result<Option<End>, Errno> {
+    loop {
+        // Not nix's: it knows no real-time signals, by which a child may end as well.
+        // SAFETY: siginfo_t is plain data that the kernel fills in.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `info` is ours; the rest are numbers.
+        let result =
+            unsafe { libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, flags.bits()) };
+        match Errno::result(result) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) => return Ok(ended(&info)),
+        }
+    }
+}
+
+fn ended(info: &libc::siginfo_t) -> Option<End> {
+    // SAFETY: the fields that waitid fills in; si_pid is 0 where there was nothing to tell.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    match (pid, info.si_code) {
+        (0, _) => None,
+        (_, libc::CLD_EXITED) => Some(End::Exited(status)),
+        _ => Some(End::Signaled(status)),
+    }
+}
+
+/// A descriptor for a process that this one has not reaped, or of any other. `pidfd_open(2)`.
+pub fn pidfd_open(pid: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: numbers only; the kernel makes it close-on-exec.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: a new descriptor, ours alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Signals the process behind a pidfd; `number` may be a real-time signal. `pidfd_send_signal(2)`.
+pub fn signal(pidfd: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    let fd = pidfd.as_raw_fd();
+    // SAFETY: without siginfo the kernel fills in that of kill(2).
+    Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, none, 0) })
+        .map(drop)
+}
+
+/// Signals the process group that the unreaped child `pid` leads, or the child alone while it leads none yet.
+pub fn signal_group(pid: i32, number: i32) -> Result<(), Errno> {
+    // SAFETY: kill takes numbers. An unreaped child's pid is nobody else's.
+    match Errno::result(unsafe { libc::kill(-pid, number) }) {
+        // SAFETY: as above.
+        Err(Errno::ESRCH) => Errno::result(unsafe { libc::kill(pid, number) }).map(drop),
+        other => other.map(drop),
+    }
+}
+
+/// Whether a child whose close-on-exec descriptors have closed is on its way out rather than in a new program: a process
+/// that exits has let go of its memory by then (`exit_mm` comes before `exit_files`).
+pub fn is_exiting(pid: i32) -> bool {
+    let mut byte = 0u8;
+    let local = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
+    let remote = libc::iovec {
+        iov_base: std::ptr::null_mut(),
+        iov_len: 1,
+    };
+    // SAFETY: at most one byte is written, into `byte`; address 0 of the other process is never
+    // touched by this one. ESRCH: it has no memory any more. Anything else: it has.
+    let result = unsafe { libc::process_vm_readv(pid, &local, 1, &remote, 1, 0) };
+    Errno::result(result) == Err(Errno::ESRCH)
+}
+
+/// Whether an unreaped child, dead or alive, has ever called exec successfully (`PF_FORKNOEXEC` in
+/// `/proc/PID/stat`, `proc(5)`).
+pub fn has_execed(pid: i32) -> bool {
+    const PF_FORKNOEXEC: u64 = 0x40;
+    let flags = stat_fields(pid).and_then(|fields| fields.get(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_FORKNOEXEC == 0)
+}
+
+/// Whether `pid` leads a session of its own and started before this process did.
+pub fn is_leftover(pid: i32) -> bool {
+    let field = |fields: &[String], n: usize| fields.get(n).and_then(|f| f.parse::<u64>().ok());
+    let started = |pid| stat_fields(pid).and_then(|fields| field(&fields, 19));
+    let session = stat_fields(pid).and_then(|fields| field(&fields, 3));
+    let ours = started(std::process::id() as i32);
+    session == u64::try_from(pid).ok() && started(pid).is_some() && started(pid) <= ours
+}
+
+/// The fields of `/proc/PID/stat` from the third on (the state); the name before them may hold anything.
+fn stat_fields(pid: i32) -> Option<Vec<String>> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let (_, rest) = text.rsplit_once(')')?;
+    Some(rest.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The number of the kernel's highest capability (`PR_CAPBSET_READ` is `EINVAL` beyond it). Asked once.
+pub fn last_cap() -> u8 {
+    static LAST: once_cell::sync::Lazy<u8> = once_cell::sync::Lazy::new(|| {
+        let known = |cap: &u8| prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(*cap)).is_ok();
+        (0..64).take_while(known).last().unwrap_or(0)
+    });
+    *LAST
+}
+
+/// One of the options of `prctl(2)` that take one number.
+fn prctl(option: libc::c_int, argument: libc::c_ulong) -> Result<libc::c_int, Errno> {
+    let none: libc::c_ulong = 0;
+    // SAFETY: only called with options whose arguments are numbers; all are as wide as the kernel reads.
+    Errno::result(unsafe { libc::prctl(option, argument, none, none, none) })
+}
