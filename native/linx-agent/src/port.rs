@@ -97,7 +97,10 @@ impl Outbox {
         while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match fd::write(&self.fd, &[IoSlice::new(rest)]) {
                 Ok(written) => self.sent += written,
-                Err(Errno::EAGAIN) => return Ok(self.compact()),
+                Err(Errno::EAGAIN) => {
+                    self.compact();
+                    return Ok(());
+                }
                 Err(_) => return Err(HungUp),
             }
         }

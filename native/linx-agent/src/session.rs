@@ -1,6 +1,6 @@
 //! One workload, from its clone to its terminal event.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use linx_sys::child::{Child, Plan, Report, Stage, Verb};
@@ -168,18 +168,19 @@ impl Session {
     }
 
     /// Discards the child if it has not left the checkpoint.
-    pub fn abort(&mut self) {
+    pub fn abort(&mut self) -> Result<(), Reason> {
         if matches!(self.phase, Phase::Starting | Phase::Parked) {
             self.aborted = true;
             self.kill(SIGKILL);
         }
+        Ok(())
     }
 
     pub fn signal(&mut self, number: i32) -> Result<(), Reason> {
         match (&self.phase, &self.pidfd) {
             (Phase::Running, Some(pidfd)) => {
                 // Refused only if the process is gone, which its terminal event will tell.
-                let _ = process::signal(std::os::fd::AsFd::as_fd(pidfd), number);
+                let _ = process::signal(pidfd.as_fd(), number);
                 Ok(())
             }
             (Phase::Running, None) => {
@@ -191,9 +192,9 @@ impl Session {
     }
 
     /// Ends the session: at once while it is parked, else with time to clean up.
-    pub fn stop(&mut self, host: &mut Host, grace: Duration) {
+    pub fn stop(&mut self, host: &mut Host, grace: Duration) -> Result<(), Reason> {
         match self.phase {
-            Phase::Starting | Phase::Parked => self.abort(),
+            Phase::Starting | Phase::Parked => return self.abort(),
             Phase::Proceeding | Phase::Running => {
                 self.kill(SIGTERM);
                 self.kill(SIGCONT);
@@ -201,6 +202,7 @@ impl Session {
             }
             Phase::Ended(_) => {}
         }
+        Ok(())
     }
 
     /// Nobody listens any more.
@@ -213,9 +215,11 @@ impl Session {
             }
             (_, OrphanPolicy::Kill(grace)) => {
                 self.streams.resume(host, self.key);
-                self.stop(host, grace);
+                let _ = self.stop(host, grace);
             }
-            (_, OrphanPolicy::Linger) => self.abort(),
+            (_, OrphanPolicy::Linger) => {
+                let _ = self.abort();
+            }
         }
         Life::Goes
     }
@@ -298,7 +302,7 @@ impl Session {
 
     fn kill_alone(&self, number: i32) {
         if let Ok(pidfd) = process::pidfd_open(self.pid) {
-            let _ = process::signal(std::os::fd::AsFd::as_fd(&pidfd), number);
+            let _ = process::signal(pidfd.as_fd(), number);
         }
     }
 }
