@@ -75,20 +75,23 @@ impl Clauses<'_> {
     }
 
     fn list(&mut self) -> Result<CapSet, TextError> {
-        let mut list = self.item()?;
+        let mut list = self.item(CapSet::EMPTY)?;
         while self.cursor.take(b',') {
-            list = list.union(self.item()?);
+            list = self.item(list)?;
         }
         Ok(list)
     }
 
-    fn item(&mut self) -> Result<CapSet, TextError> {
+    /// Adds an item to the list before it. `all` starts the list anew, as in C: a number the
+    /// kernel has no capability for is lost if it stands before.
+    fn item(&mut self, before: CapSet) -> Result<CapSet, TextError> {
         let here = self.cursor.unexpected(Expected::CapabilityOrAll);
         let word = self.cursor.word();
         if word.eq_ignore_ascii_case(b"all") {
             return Ok(self.all);
         }
-        capability(word).map(CapSet::single).ok_or(here)
+        let bit = capability(word).ok_or(here)?;
+        Ok(before.union(CapSet::single(bit)))
     }
 
     /// Reads `+flags` or `-flags`; false if neither comes next.

@@ -39,6 +39,13 @@ fn a_bare_equals_leaves_what_the_kernel_does_not_know() {
 }
 
 #[test]
+fn all_starts_a_list_anew() {
+    let all = CapSet::below(N).bits();
+    assert_eq!(read("57,all=p"), [0, all, 0]);
+    assert_eq!(read("all,57=p"), [0, all | 1 << 57, 0]);
+}
+
+#[test]
 fn each_refusal_says_where_and_what() {
     let cases = [
         ("+p", 0, Expected::Clause),
