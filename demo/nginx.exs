@@ -100,7 +100,8 @@ defmodule Demo do
     confine(session, user)
     :ok = Linx.Process.proceed(session)
     {:ok, {:exited, status}} = Linx.Process.wait(session)
-    say("#{output()}chown exits with #{status}; the file is still uid #{File.stat!(page).uid}'s")
+    say(String.trim(output()))
+    say("chown exits with #{status}; the file is still uid #{File.stat!(page).uid}'s")
   end
 
   defp stop(session) do

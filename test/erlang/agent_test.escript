@@ -12,7 +12,7 @@
 main([Agent]) ->
     Port = open_port({spawn_executable, Agent},
                      [{packet, 4}, binary, nouse_stdio, exit_status]),
-    {hello, 1, Version, #{last_cap := LastCap}} = next(Port),
+    {hello, 1, Version, #{launch := clone, last_cap := LastCap, pid := _}} = next(Port),
     io:format("agent ~s, the kernel's last capability is ~b~n", [Version, LastCap]),
     confined_launch(Port, LastCap),
     kernel_refusal(Port),
