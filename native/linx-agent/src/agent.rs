@@ -35,6 +35,7 @@ pub struct Agent {
     /// The client is gone: end what has to end, then leave.
     closing: bool,
     outbox_watched: bool,
+    inbox_watched: bool,
 }
 
 impl Agent {
@@ -61,6 +62,7 @@ impl Agent {
             next_key: FIRST_KEY,
             closing: false,
             outbox_watched: false,
+            inbox_watched: true,
         })
     }
 
@@ -85,6 +87,7 @@ impl Agent {
         let mut events = [EpollEvent::empty(); EVENTS];
         loop {
             self.flush();
+            self.mind(&inbox);
             if self.closing && self.may_leave() {
                 return Ok(());
             }
@@ -97,9 +100,23 @@ impl Agent {
             }
             self.run_timers();
             if self.closing {
-                self.host.forget(inbox.fd());
                 self.host.forget(&signals);
             }
+        }
+    }
+
+    /// Listens to the client unless it does not listen itself: its frames wait while too much is on the way to it.
+    fn mind(&mut self, inbox: &Inbox) {
+        let wanted = !self.closing && !self.host.outbox.is_clogged();
+        if wanted != self.inbox_watched {
+            let done = if wanted {
+                self.host
+                    .poller
+                    .watch(inbox.fd(), EpollFlags::EPOLLIN, INBOX)
+            } else {
+                self.host.poller.forget(inbox.fd())
+            };
+            self.inbox_watched = wanted && done.is_ok();
         }
     }
 
@@ -125,7 +142,7 @@ impl Agent {
     /// Serves the frames that have arrived.
     fn serve(&mut self, inbox: &mut Inbox) {
         while !self.closing {
-            let refusal = match inbox.next() {
+            let result = match inbox.next() {
                 None => return,
                 Some(Frame::TooLarge) => Err(Refusal::Fault {
                     id: None,
@@ -136,7 +153,7 @@ impl Agent {
                     Err(refusal) => Err(refusal),
                 },
             };
-            match refusal {
+            match result {
                 Ok(()) => {}
                 Err(Refusal::Fault { id, reason }) => {
                     self.host.outbox.event(Event::Fault { id, reason });

@@ -88,6 +88,11 @@ impl Outbox {
         self.bytes.len() - self.sent >= ENOUGH
     }
 
+    /// Whether the client has not taken its frames for so long that it should not be given cause for more.
+    pub fn is_clogged(&self) -> bool {
+        self.bytes.len() - self.sent >= 8 * ENOUGH
+    }
+
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

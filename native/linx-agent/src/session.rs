@@ -339,6 +339,7 @@ impl Session {
                     self.intermediate = Some((first, pidfd));
                 }
                 self.watch_process(host, process::pidfd_open(pid));
+                self.kill_if_aborted();
             }
             Report::Ready(child_pid) => self.on_ready(host, child_pid),
             Report::Failed(errno, stage) => self.failed = Some((errno, stage)),
@@ -366,6 +367,13 @@ impl Session {
                     child_pid,
                 },
             );
+        }
+    }
+
+    /// An abort may have hit the process that the child has just left behind.
+    fn kill_if_aborted(&self) {
+        if self.aborted {
+            self.kill(SIGKILL);
         }
     }
 

@@ -144,6 +144,7 @@ impl Launcher {
         if pid < 0 {
             return Err(Errno::from_raw(-pid as i32));
         }
+        image.close_sources();
         // SAFETY: clone3 succeeded, so the kernel has stored a new descriptor of ours.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok((pid as i32, pidfd, image))

@@ -97,8 +97,7 @@ pub(super) struct Image {
     _after: Box<[Step]>,
     _exec: Box<Exec>,
     _vectors: [Box<[*const c_char]>; 3],
-    /// Last, since everything points here.
-    _plan: Box<Plan>,
+    plan: Box<Plan>,
 }
 
 impl Image {
@@ -133,7 +132,7 @@ impl Image {
             scratch,
             scratch_len,
         });
-        let (_before, _after, _exec, _vectors, _plan) = (before, after, exec, vectors, plan);
+        let (_before, _after, _exec, _vectors) = (before, after, exec, vectors);
         Ok(Image {
             block,
             slab,
@@ -141,8 +140,19 @@ impl Image {
             _after,
             _exec,
             _vectors,
-            _plan,
+            plan,
         })
+    }
+
+    /// Closes the parent's descriptors that were for the child alone, once it has its own.
+    pub fn close_sources(&mut self) {
+        self.plan.join.clear();
+        for source in &mut self.plan.stdio {
+            // Only these: the path of a file to open is still read by the child.
+            if let Source::Fd(_) = source {
+                *source = Source::Inherit;
+            }
+        }
     }
 
     /// The memory, for another child.
