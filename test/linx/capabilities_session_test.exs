@@ -37,7 +37,7 @@ defmodule Linx.CapabilitiesSessionTest do
   end
 
   defp status_line(pid, key) do
-    [_, value] = Regex.run(~r/^#{key}:\s*(.*)$/m, File.read!("/proc/#{pid}/status"))
+    [_, value] = Regex.run(~r/^#{key}:[ \t]*(.*)$/m, File.read!("/proc/#{pid}/status"))
     String.split(value)
   end
 
