@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::panic))]
 
+pub mod execve;
 pub mod external;
 pub mod iab;
 pub mod mode;
@@ -20,12 +21,14 @@ pub mod xattr;
 
 mod cap;
 mod capset;
+mod ids;
 mod nearest;
 mod state;
 mod table;
 
 pub use cap::Cap;
 pub use capset::{Bits, CapSet};
+pub use ids::Ids;
 pub use nearest::nearest_name;
 pub use state::State;
 pub use table::{KNOWN_MASK, NAMED_COUNT};

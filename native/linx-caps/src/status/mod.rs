@@ -8,37 +8,8 @@ pub use cap_lines::parse_caps;
 pub use status_error::StatusError;
 
 use crate::capset::CapSet;
+use crate::ids::Ids;
 use crate::state::State;
-
-/// The four ids of a thread, of user or group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ids {
-    /// Who the thread is.
-    pub real: u32,
-    /// Whose rights it has.
-    pub effective: u32,
-    /// Whose rights it may take back.
-    pub saved: u32,
-    /// Whose rights it has at file systems.
-    pub fs: u32,
-}
-
-impl Ids {
-    /// Four times the same id.
-    ///
-    /// ```
-    /// use linx_caps::status::Ids;
-    /// assert_eq!(Ids::all(33).saved, 33);
-    /// ```
-    pub const fn all(id: u32) -> Ids {
-        Ids {
-            real: id,
-            effective: id,
-            saved: id,
-            fs: id,
-        }
-    }
-}
 
 /// What a status text says. Only the five sets are always there; the rest is `None` where the
 /// kernel does not tell.
@@ -99,7 +70,7 @@ impl Status {
 /// malformed. Unknown lines are skipped.
 ///
 /// ```
-/// use linx_caps::status::{self, Ids, StatusError};
+/// use linx_caps::{status::{self, StatusError}, Ids};
 /// let text = b"Name:\tnginx\nPPid:\t1\nUid:\t33\t33\t33\t33\nGroups:\t4 24 \n\
 ///              CapInh:\t0\nCapPrm:\t400\nCapEff:\t400\nCapBnd:\t400\nCapAmb:\t0\nNoNewPrivs:\t1\n";
 /// let status = status::parse(text)?;
