@@ -58,42 +58,33 @@ impl Mode {
     /// mode to enter and has none. The effective set ends empty, whatever it was.
     ///
     /// ```
-    /// use linx_caps::{mode::Mode, plan::Step, State};
-    /// let steps = Mode::Nopriv.plan(&State::default()).unwrap_or_default();
-    /// assert!(steps.contains(&Step::SetNoNewPrivs));
-    /// assert_eq!(Mode::Uncertain.plan(&State::default()), None);
+    /// use linx_caps::{mode::Mode, plan::Step};
+    /// assert!(Mode::Nopriv.plan().is_some_and(|steps| steps.contains(&Step::SetNoNewPrivs)));
+    /// assert_eq!(Mode::Uncertain.plan(), None);
     /// ```
-    pub fn plan(self, state: &State) -> Option<Vec<Step>> {
-        let (inheritable, last_permitted) = match self {
+    pub fn plan(self) -> Option<Vec<Step>> {
+        let (none, cleared) = (CapSet::EMPTY, Some(CapSet::EMPTY));
+        let (permitted, inheritable) = match self {
             Mode::Uncertain => return None,
-            Mode::Nopriv => (CapSet::EMPTY, CapSet::EMPTY),
-            Mode::Pure1eInit => (CapSet::EMPTY, state.permitted),
-            Mode::Pure1e | Mode::Hybrid => (state.inheritable, state.permitted),
+            Mode::Nopriv => (cleared, cleared),
+            Mode::Pure1eInit => (None, cleared),
+            Mode::Pure1e | Mode::Hybrid => (None, None),
         };
-        let setpcap = state.permitted.intersection(CapSet::single(Cap::SETPCAP));
-        let mut steps = vec![Step::SetThread {
-            effective: state.effective.union(setpcap),
-            permitted: state.permitted,
-            inheritable: state.inheritable,
-        }];
-        self.push_own_steps(&mut steps, state.bounding);
+        let mut steps = vec![Step::RaiseEffective(CapSet::single(Cap::SETPCAP))];
+        match self {
+            Mode::Hybrid => steps.push(Step::SetSecurebits(Securebits::NONE)),
+            _ => steps.extend([Step::SetAmbient(none), Step::SetSecurebits(SECURED)]),
+        }
+        if self == Mode::Nopriv {
+            steps.extend([Step::DropBounding(CapSet::ALL), Step::SetNoNewPrivs]);
+        }
+        let effective = cleared;
         steps.push(Step::SetThread {
-            effective: CapSet::EMPTY,
-            permitted: last_permitted,
+            effective,
+            permitted,
             inheritable,
         });
         Some(steps)
-    }
-
-    fn push_own_steps(self, steps: &mut Vec<Step>, bounding: CapSet) {
-        if self == Mode::Hybrid {
-            return steps.push(Step::SetSecurebits(Securebits::NONE));
-        }
-        steps.extend([Step::ClearAmbient, Step::SetSecurebits(SECURED)]);
-        if self == Mode::Nopriv {
-            steps.extend(bounding.iter().map(Step::DropBounding));
-            steps.push(Step::SetNoNewPrivs);
-        }
     }
 
     /// The name cap_mode_name(3) gives it.
@@ -187,23 +178,16 @@ mod tests {
                     permitted,
                     inheritable,
                 } => {
-                    let ambient = state
-                        .ambient
-                        .intersection(permitted)
-                        .intersection(inheritable);
-                    state = State {
-                        effective,
-                        permitted,
-                        inheritable,
-                        ambient,
-                        ..state
-                    };
+                    state.effective = effective.unwrap_or(state.effective);
+                    state.permitted = permitted.unwrap_or(state.permitted);
+                    state.inheritable = inheritable.unwrap_or(state.inheritable);
+                    let both = state.permitted.intersection(state.inheritable);
+                    state.ambient = state.ambient.intersection(both);
                 }
-                Step::ClearAmbient => state.ambient = CapSet::EMPTY,
-                Step::RaiseAmbient(bit) => drop(state.ambient.insert(bit)),
-                Step::DropBounding(bit) => drop(state.bounding.remove(bit)),
+                Step::SetAmbient(set) => state.ambient = set,
+                Step::DropBounding(set) => state.bounding = state.bounding.difference(set),
                 Step::SetSecurebits(bits) => securebits = bits,
-                Step::SetNoNewPrivs => {}
+                Step::RaiseEffective(_) | Step::RestoreEffective | Step::SetNoNewPrivs => {}
             }
         }
         (securebits, state)
@@ -220,7 +204,7 @@ mod tests {
             ambient: SOME,
         };
         for mode in [Mode::Nopriv, Mode::Pure1eInit, Mode::Pure1e, Mode::Hybrid] {
-            let (securebits, after) = follow(state, &mode.plan(&state).unwrap());
+            let (securebits, after) = follow(state, &mode.plan().unwrap());
             assert_eq!(Mode::of(securebits, &after), mode);
             assert_eq!(after.effective, CapSet::EMPTY);
         }
@@ -228,18 +212,11 @@ mod tests {
 
     #[test]
     fn only_nopriv_drops_and_forbids() {
-        let state = State {
-            bounding: SOME,
-            ..State::default()
-        };
+        let drops = Step::DropBounding(CapSet::ALL);
         for mode in [Mode::Pure1eInit, Mode::Pure1e, Mode::Hybrid] {
-            let steps = mode.plan(&state).unwrap();
-            assert!(!steps.contains(&Step::SetNoNewPrivs));
-            assert!(!steps.contains(&Step::DropBounding(10)));
+            let steps = mode.plan().unwrap();
+            assert!(!steps.contains(&Step::SetNoNewPrivs) && !steps.contains(&drops));
         }
-        assert!(Mode::Nopriv
-            .plan(&state)
-            .unwrap()
-            .contains(&Step::DropBounding(10)));
+        assert!(Mode::Nopriv.plan().unwrap().contains(&drops));
     }
 }

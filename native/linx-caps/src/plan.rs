@@ -3,34 +3,32 @@
 use crate::capset::CapSet;
 use crate::securebits::Securebits;
 
-/// One system call that changes the calling thread's capability state.
+/// One change of the calling thread's capability state, told so that it does not depend on what that state
+/// is: the same steps serve every thread.
 ///
 /// ```
 /// use linx_caps::{plan::Step, CapSet};
-/// let step = Step::SetThread {
-///     effective: CapSet::EMPTY,
-///     permitted: CapSet::single(10),
-///     inheritable: CapSet::EMPTY,
-/// };
-/// assert_ne!(step, Step::ClearAmbient);
+/// assert_ne!(Step::SetAmbient(CapSet::EMPTY), Step::ClearEffective);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// capset(2) with these three sets.
+    /// Add those of the set that are permitted to the effective set, and remember what that was.
+    RaiseEffective(CapSet),
+    /// Make the effective set what it was before [`Step::RaiseEffective`].
+    RestoreEffective,
+    /// capset(2); `None` leaves a set as it is.
     SetThread {
         /// The new effective set.
-        effective: CapSet,
+        effective: Option<CapSet>,
         /// The new permitted set.
-        permitted: CapSet,
+        permitted: Option<CapSet>,
         /// The new inheritable set.
-        inheritable: CapSet,
+        inheritable: Option<CapSet>,
     },
-    /// `PR_CAP_AMBIENT_CLEAR_ALL`.
-    ClearAmbient,
-    /// `PR_CAP_AMBIENT_RAISE` of one capability.
-    RaiseAmbient(u8),
-    /// `PR_CAPBSET_DROP` of one capability.
-    DropBounding(u8),
+    /// `PR_CAP_AMBIENT_CLEAR_ALL`, then `PR_CAP_AMBIENT_RAISE` of each.
+    SetAmbient(CapSet),
+    /// `PR_CAPBSET_DROP` of each that the kernel knows.
+    DropBounding(CapSet),
     /// `PR_SET_SECUREBITS`.
     SetSecurebits(Securebits),
     /// `PR_SET_NO_NEW_PRIVS`.

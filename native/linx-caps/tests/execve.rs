@@ -11,12 +11,20 @@ use std::process::{Command, Stdio};
 use linx_caps::execve::{predict, ExecError, Kernel, Program, Task};
 use linx_caps::securebits::Securebits;
 use linx_caps::xattr::{self, FileCaps, Revision};
-use linx_caps::{status, CapSet, Ids, State};
+use linx_caps::{status, Cap, CapSet, Ids, State};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 const CASES: usize = 3_000;
+
+#[derive(Debug)]
+struct Case {
+    task: Task,
+    program: Program,
+    /// Whether the task is traced; its tracer has the rights of its own effective set.
+    traced: bool,
+}
 
 #[test]
 fn the_kernel_does_what_is_predicted() {
@@ -27,19 +35,16 @@ fn the_kernel_does_what_is_predicted() {
     let kernel = running_kernel();
     let held = machine.permitted.intersection(machine.bounding);
     let cases = generate(held);
-    let questions: String = cases
-        .iter()
-        .map(|(task, program)| question(task, program))
-        .collect();
+    let questions: String = cases.iter().map(question).collect();
     let Some(answers) = ask(questions) else {
         return skip("this root may not mount");
     };
     assert_eq!(answers.len(), cases.len());
     let mut refusals = 0;
-    for ((task, program), answer) in cases.iter().zip(answers) {
-        let predicted = predicted(task, program, &kernel);
+    for (case, answer) in cases.iter().zip(answers) {
+        let predicted = predicted(case, &kernel);
         refusals += usize::from(predicted.starts_with("execve"));
-        assert_eq!(predicted, answer, "{task:?}\n{program:?}");
+        assert_eq!(predicted, answer, "{case:?}");
     }
     assert!((1..CASES / 2).contains(&refusals), "{refusals} refusals");
 }
@@ -121,8 +126,8 @@ impl Drop for Scratch {
     }
 }
 
-fn predicted(task: &Task, program: &Program, kernel: &Kernel) -> String {
-    match predict(task, program, kernel) {
+fn predicted(case: &Case, kernel: &Kernel) -> String {
+    match predict(&case.task, &case.program, kernel) {
         Err(ExecError::Insufficient { .. }) => "execve 1".to_owned(),
         Ok(after) => format!(
             "{} {} {} {:x} {}",
@@ -135,27 +140,30 @@ fn predicted(task: &Task, program: &Program, kernel: &Kernel) -> String {
     }
 }
 
-fn question(task: &Task, program: &Program) -> String {
+fn question(case: &Case) -> String {
+    let Case {
+        task,
+        program,
+        traced,
+    } = case;
     let groups: Vec<String> = task.groups.iter().map(u32::to_string).collect();
     let groups = if groups.is_empty() {
         "-".to_owned()
     } else {
         groups.join(",")
     };
-    let flags = [task.no_new_privs, task.shared_fs, program.nosuid].map(u8::from);
+    let flags = [task.no_new_privs, task.shared_fs, *traced, program.nosuid];
+    let flags = flags.map(|flag| u8::from(flag).to_string()).join(" ");
     let xattr = program.file_caps.map_or("-".to_owned(), |caps| {
         let bytes = xattr::encode(&caps).unwrap();
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     });
     format!(
-        "{} {} {groups} {} {:x} {} {} {} {} {} {:o} {xattr}\n",
+        "{} {} {groups} {} {:x} {flags} {} {} {:o} {xattr}\n",
         ids(task.uid),
         ids(task.gid),
         sets(&task.state),
         task.securebits.bits(),
-        flags[0],
-        flags[1],
-        flags[2],
         program.owner,
         program.group,
         program.mode,
@@ -178,8 +186,16 @@ fn sets(state: &State) -> String {
     words.map(|bits| format!("{bits:x}")).join(" ")
 }
 
-fn generate(held: CapSet) -> Vec<(Task, Program)> {
-    let strategy = (any_task(held), any_program());
+fn generate(held: CapSet) -> Vec<Case> {
+    let case = |(mut task, program, traced): (Task, Program, bool)| {
+        task.weakly_traced = traced && !task.state.effective.contains(Cap::SYS_PTRACE);
+        Case {
+            task,
+            program,
+            traced,
+        }
+    };
+    let strategy = (any_task(held), any_program(), prop::bool::weighted(0.25)).prop_map(case);
     let mut runner = TestRunner::deterministic();
     (0..CASES)
         .map(|_| strategy.new_tree(&mut runner).expect("a value").current())

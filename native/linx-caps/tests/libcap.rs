@@ -11,7 +11,8 @@ use generate::{mask, take, texts, triple, tuples};
 use linx_caps::external::{self, DEFAULT_MIN_LENGTH};
 use linx_caps::iab::{self, Iab, Vector};
 use linx_caps::set::{Caps, Flag};
-use linx_caps::{text, CapSet};
+use linx_caps::xattr::{self, FileCaps, Revision};
+use linx_caps::{status, text, Cap, CapSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -197,6 +198,95 @@ fn triples_differ_where_libcap_says() {
         .sum::<u8>();
         assert_eq!(&ours.to_string(), theirs, "{sets:x?}");
     }
+}
+
+#[test]
+fn attributes_are_stored_as_libcap_stores_them() {
+    if !may_set_file_capabilities() {
+        return;
+    }
+    let rootid = prop_oneof![Just(0u32), Just(1000), Just(u32::MAX - 1)];
+    let covering = triple().prop_map(|[_, p, i]| [p | i, p, i]);
+    let sets = prop_oneof![triple(), covering];
+    let cases = take(2_000, (sets, rootid));
+    let question = |(sets, rootid): &([u64; 3], u32)| format!("store {} {rootid:x}", masks(sets));
+    let Some(libcap) = reference::ask(&cases.iter().map(question).collect::<Vec<_>>()) else {
+        return;
+    };
+    let mut agreed = Agreed::default();
+    for ((sets, rootid), theirs) in cases.iter().zip(&libcap.answers) {
+        let caps = Caps {
+            ns_owner: *rootid,
+            ..caps(*sets)
+        };
+        let file_caps = FileCaps::from_caps(&caps).ok();
+        let ours = file_caps.map(|caps| hex(&xattr::encode(&caps).unwrap()));
+        agreed.check(&format!("{caps:?}"), ours, theirs, false);
+    }
+    agreed.both_ways(100);
+}
+
+#[test]
+fn attributes_are_loaded_as_libcap_loads_them() {
+    if !may_set_file_capabilities() {
+        return;
+    }
+    let change = (any::<prop::sample::Index>(), any::<u8>(), 0u8..5);
+    let mangled = (triple(), any::<bool>(), any::<u16>(), change).prop_map(
+        |([_, p, i], effective, rootid, (at, byte, how))| {
+            let rootid = u32::from(rootid % 3) * 1000;
+            let file_caps = FileCaps {
+                revision: if rootid == 0 {
+                    Revision::V2
+                } else {
+                    Revision::V3
+                },
+                permitted: CapSet::from_bits(p),
+                inheritable: CapSet::from_bits(i),
+                effective,
+                rootid,
+            };
+            let mut bytes = xattr::encode(&file_caps).unwrap();
+            match how {
+                0 => bytes.truncate(at.index(bytes.len())),
+                1 => drop(bytes.splice(3..4, [byte % 5])),
+                2 => drop(bytes.splice(0..1, [byte % 4])),
+                _ => {}
+            }
+            bytes
+        },
+    );
+    let cases = take(2_000, mangled);
+    let questions: Vec<String> = cases
+        .iter()
+        .map(|bytes| format!("load {}", hex(bytes)))
+        .collect();
+    let Some(libcap) = reference::ask(&questions) else {
+        return;
+    };
+    let mut agreed = Agreed::default();
+    for (bytes, theirs) in cases.iter().zip(&libcap.answers) {
+        let ours = xattr::decode(bytes).ok().map(|file_caps| {
+            let caps = file_caps.to_caps();
+            format!("{} {:x}", flags(&caps), caps.ns_owner)
+        });
+        agreed.check(&hex(bytes), ours, theirs, false);
+    }
+    agreed.both_ways(100);
+}
+
+/// Storing a file's capabilities needs `cap_setfcap`.
+fn may_set_file_capabilities() -> bool {
+    let text = std::fs::read("/proc/self/status").unwrap();
+    let setfcap = Cap::from_name("cap_setfcap").unwrap();
+    let may = status::parse_caps(&text)
+        .unwrap()
+        .effective
+        .contains(setfcap);
+    if !may {
+        reference::skip("without cap_setfcap no file can be given capabilities");
+    }
+    may
 }
 
 /// Counts what both accepted and refused, so that a generator gone one-sided fails.

@@ -3,10 +3,11 @@
  * directory to mount two file systems of its own in.
  *
  *   RUID EUID SUID FSUID RGID EGID SGID FSGID GROUPS P E I B A SECUREBITS NO_NEW_PRIVS SHARED_FS
- *   NOSUID OWNER GROUP MODE XATTR
+ *   TRACED NOSUID OWNER GROUP MODE XATTR
  *
  * Sets, secure bits and the mode's digits are hexadecimal (the mode octal), GROUPS is numbers with
- * commas, XATTR pairs of hex digits; "-" is none. The case's task executes a copy of this program,
+ * commas, XATTR pairs of hex digits; "-" is none. A traced task asks for its tracer itself, so it is
+ * its own effective set that says whether the tracer has the right. The case's task executes a copy of this program,
  * which answers
  *
  *   RUID EUID SUID FSUID RGID EGID SGID FSGID P E I B A SECUREBITS AT_SECURE
@@ -28,6 +29,7 @@
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,7 +43,7 @@ struct task {
     char groups[128];
     uint64_t permitted, effective, inheritable, bounding, ambient;
     unsigned securebits;
-    int no_new_privs, shared_fs, nosuid;
+    int no_new_privs, shared_fs, traced, nosuid;
 };
 
 struct file {
@@ -142,6 +144,8 @@ static void set_caps(const struct task *task)
     must(set_thread(task->permitted, task->effective, task->inheritable), "thread");
     if (task->no_new_privs)
         must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+    if (task->traced)
+        must((int)ptrace(PTRACE_TRACEME, 0, NULL, NULL), "traceme");
 }
 
 static int become_and_execute(void *task)
@@ -176,6 +180,19 @@ static void prepare(const struct file *file)
     must(setxattr(path, "security.capability", bytes, n, 0), "setxattr");
 }
 
+/* Waits for the end, past the stop a traced task makes at execve. */
+static void await(pid_t pid)
+{
+    int status;
+
+    for (;;) {
+        must(waitpid(pid, &status, 0) != pid, "waitpid");
+        if (!WIFSTOPPED(status))
+            return;
+        must((int)ptrace(PTRACE_CONT, pid, NULL, NULL), "cont");
+    }
+}
+
 static void answer(struct task *task, const struct file *file)
 {
     static char stack[64 * 1024] __attribute__((aligned(16)));
@@ -187,7 +204,7 @@ static void answer(struct task *task, const struct file *file)
     fflush(stdout);
     pid = clone(become_and_execute, stack + sizeof stack, flags, task);
     must(pid < 0, "clone");
-    must(waitpid(pid, NULL, 0) != pid, "waitpid");
+    await(pid);
 }
 
 static void copy_self(const char *to)
@@ -223,8 +240,8 @@ static int read_case(struct task *task, struct file *file)
                  task->groups) == 9 &&
            scanf("%" SCNx64 "%" SCNx64 "%" SCNx64 "%" SCNx64 "%" SCNx64, &task->permitted,
                  &task->effective, &task->inheritable, &task->bounding, &task->ambient) == 5 &&
-           scanf("%x %d %d %d", &task->securebits, &task->no_new_privs, &task->shared_fs,
-                 &task->nosuid) == 4 &&
+           scanf("%x %d %d %d %d", &task->securebits, &task->no_new_privs, &task->shared_fs,
+                 &task->traced, &task->nosuid) == 5 &&
            scanf("%u %u %o %63s", &file->owner, &file->group, &file->mode, file->xattr) == 4;
 }
 

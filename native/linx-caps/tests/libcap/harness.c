@@ -9,6 +9,8 @@
  *   export E P I    cap_copy_ext    -> HEX
  *   import HEX      cap_copy_int_check -> refused | E P I
  *   differ E P I E P I    cap_compare -> number
+ *   store E P I ROOTID    cap_set_fd -> refused | HEX of security.capability
+ *   load HEX        cap_get_fd of a file with this attribute -> refused | E P I ROOTID
  *
  * Masks are hexadecimal, byte strings are pairs of hex digits ("-" for none). The first line out
  * is cap_max_bits().
@@ -18,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 static size_t unhex(const char *hex, unsigned char *out)
 {
@@ -143,6 +147,14 @@ static void ask_vector(const char *rest)
     cap_free(iab);
 }
 
+static void ask_show(const uint64_t mask[3])
+{
+    cap_t set = make(mask);
+
+    put_text(cap_to_text(set, NULL));
+    cap_free(set);
+}
+
 static void ask_export(const uint64_t mask[3])
 {
     unsigned char bytes[64];
@@ -174,46 +186,103 @@ static void ask_differ(const uint64_t mask[6])
     cap_free(right);
 }
 
+/* A file without a name, which can have capabilities. */
+static int scratch(void)
+{
+    char name[] = "/tmp/linx-libcap-XXXXXX";
+    int fd = mkstemp(name);
+
+    unlink(name);
+    return fd;
+}
+
+static void ask_store(const uint64_t mask[4])
+{
+    unsigned char bytes[32];
+    cap_t set = make(mask);
+    int fd = scratch();
+
+    cap_set_nsowner(set, (uid_t)mask[3]);
+    if (cap_set_fd(fd, set) < 0) {
+        printf("refused");
+    } else {
+        ssize_t n = fgetxattr(fd, "security.capability", bytes, sizeof bytes);
+
+        put_hex(bytes, n < 0 ? 0 : (size_t)n);
+    }
+    cap_free(set);
+    close(fd);
+}
+
+static void ask_load(const unsigned char *bytes, size_t n)
+{
+    int fd = scratch();
+    cap_t set = NULL;
+
+    if (fsetxattr(fd, "security.capability", bytes, n, 0) == 0)
+        set = cap_get_fd(fd);
+    if (set) {
+        put_flags(set);
+        printf("%x", cap_get_nsowner(set));
+        cap_free(set);
+    } else {
+        printf("refused");
+    }
+    close(fd);
+}
+
 static int masks(const char *rest, uint64_t *out)
 {
     return sscanf(rest, "%" SCNx64 "%" SCNx64 "%" SCNx64 "%" SCNx64 "%" SCNx64 "%" SCNx64, out,
                   out + 1, out + 2, out + 3, out + 4, out + 5);
 }
 
-static void answer(char *line, unsigned char *bytes)
+static void answer_bytes(const char *verb, const char *hex, unsigned char *bytes)
 {
-    char verb[8];
+    size_t n = unhex(hex, bytes);
+
+    bytes[n] = 0;
+    if (!strcmp(verb, "text"))
+        ask_text(bytes);
+    else if (!strcmp(verb, "iab"))
+        ask_iab(bytes);
+    else if (!strcmp(verb, "import"))
+        ask_import(bytes, n);
+    else if (!strcmp(verb, "load"))
+        ask_load(bytes, n);
+}
+
+static void answer_masks(const char *verb, const uint64_t mask[6])
+{
+    if (!strcmp(verb, "fill"))
+        ask_fill(mask);
+    else if (!strcmp(verb, "export"))
+        ask_export(mask);
+    else if (!strcmp(verb, "differ"))
+        ask_differ(mask);
+    else if (!strcmp(verb, "store"))
+        ask_store(mask);
+    else if (!strcmp(verb, "show"))
+        ask_show(mask);
+}
+
+static void answer(const char *line, unsigned char *bytes)
+{
+    static const char *const of_bytes = " text iab import load ";
+    char verb[8], spaced[10];
     int used = 0;
     uint64_t mask[6] = {0};
 
     if (sscanf(line, "%7s %n", verb, &used) != 1)
         return;
-    if (!strcmp(verb, "text") || !strcmp(verb, "iab") || !strcmp(verb, "import")) {
-        size_t n = unhex(line + used, bytes);
-
-        bytes[n] = 0;
-        if (verb[0] == 't')
-            ask_text(bytes);
-        else if (verb[1] == 'a')
-            ask_iab(bytes);
-        else
-            ask_import(bytes, n);
+    snprintf(spaced, sizeof spaced, " %s ", verb);
+    if (strstr(of_bytes, spaced)) {
+        answer_bytes(verb, line + used, bytes);
     } else if (!strcmp(verb, "vector")) {
         ask_vector(line + used);
     } else {
         masks(line + used, mask);
-        if (!strcmp(verb, "fill"))
-            ask_fill(mask);
-        else if (!strcmp(verb, "export"))
-            ask_export(mask);
-        else if (!strcmp(verb, "differ"))
-            ask_differ(mask);
-        else if (!strcmp(verb, "show")) {
-            cap_t set = make(mask);
-
-            put_text(cap_to_text(set, NULL));
-            cap_free(set);
-        }
+        answer_masks(verb, mask);
     }
 }
 

@@ -37,6 +37,14 @@ pub fn ask(questions: &[String]) -> Option<Reference> {
     Some(Reference { max_bits, answers })
 }
 
+/// Says why a test does nothing, or fails where it must run.
+pub fn skip(reason: &str) {
+    let must = std::env::var_os("LINX_MUST_RUN").is_some_and(|value| value == "1");
+    assert!(!must, "LINX_MUST_RUN=1, but {reason}");
+    // Straight to the file descriptor: the test harness hides what a passing test prints.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
 fn harness() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(build).as_deref()
@@ -44,13 +52,7 @@ fn harness() -> Option<&'static Path> {
 
 fn build() -> Option<PathBuf> {
     if !headers_installed() {
-        assert!(
-            std::env::var_os("LINX_MUST_RUN").is_none_or(|value| value != "1"),
-            "LINX_MUST_RUN=1, but libcap-dev is not installed"
-        );
-        // Straight to the file descriptor: the test harness hides what a passing test prints.
-        let reason = "skipped: libcap-dev is not installed, so there is nothing to compare with\n";
-        let _ = std::io::stderr().write_all(reason.as_bytes());
+        skip("libcap-dev is not installed, so there is nothing to compare with");
         return None;
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/libcap/harness.c");
