@@ -150,7 +150,7 @@ impl Agent {
                 }),
                 Some(Frame::Whole(frame)) => match decode(frame) {
                     Ok(command) => self.execute(command),
-                    Err(refusal) => Err(refusal),
+                    Err(refusal) => Err(self.on_refused(refusal)),
                 },
             };
             match result {
@@ -169,10 +169,31 @@ impl Agent {
         }
     }
 
+    /// A frame that is no command must not leave its session as if it had not been sent.
+    fn on_refused(&mut self, refusal: Refusal) -> Refusal {
+        if let Refusal::Fault { id: Some(id), .. } = refusal {
+            self.discard(id);
+        }
+        refusal
+    }
+
+    fn discard(&mut self, id: u64) {
+        let session = self
+            .keys
+            .get(&id)
+            .and_then(|key| self.sessions.get_mut(key));
+        if let Some(session) = session {
+            session.on_refused_frame();
+        }
+    }
+
     fn execute(&mut self, command: Command<'_>) -> Result<(), Refusal> {
         match command {
             Command::Spawn { id, spec } => self.spawn(id, *spec),
-            Command::Verb { id, verb } => self.ask(id, |s, host| s.verb(host, verb)),
+            Command::Verb { id, verb } => {
+                let result = self.ask(id, |s, host| s.verb(host, verb));
+                result.inspect_err(|_| self.discard(id))
+            }
             Command::Sync { id } => self.ask(id, |s, host| s.sync(host)),
             Command::Proceed { id } => self.ask(id, |s, host| s.proceed(host)),
             Command::Abort { id } => self.ask(id, |s, _| s.abort()),

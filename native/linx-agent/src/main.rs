@@ -7,6 +7,7 @@ mod session;
 mod startup;
 mod streams;
 mod timers;
+mod verbs;
 mod wire;
 
 use std::process::ExitCode;

@@ -3,17 +3,18 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use linx_sys::child::{Child, Plan, Report, Stage, Verb};
+use linx_sys::child::{Child, Order, Plan, Report, Stage};
 use linx_sys::fd::EpollFlags;
 use linx_sys::process::{self, End};
 use nix::errno::Errno;
 use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
 
 use crate::host::{Host, Kind, Token};
-use crate::startup::{trim, StartError};
+use crate::startup::StartError;
 use crate::streams::Streams;
 use crate::timers::Action;
-use crate::wire::{Event, OrphanPolicy, Reason};
+use crate::verbs;
+use crate::wire::{Event, OrphanPolicy, Reason, Verb};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,17 +154,29 @@ impl Session {
 
 /// What the client asks for.
 impl Session {
-    pub fn verb(&mut self, host: &mut Host, verb: Verb) -> Result<(), Reason> {
+    pub fn verb(&mut self, host: &mut Host, verb: Verb<'_>) -> Result<(), Reason> {
         self.parked()?;
-        let verb = trim(verb, &mut self.bounding);
-        self.send(host, &verb);
+        let (stage, acts) =
+            verbs::acts(verb, &mut self.bounding).map_err(|_| Reason::BadArgument)?;
+        for act in acts {
+            self.send(host, &Order::Act(act, stage));
+        }
         Ok(())
+    }
+
+    /// A frame for it could not be obeyed. A child that has not run yet is discarded, so that none runs
+    /// with more than was asked for.
+    pub fn on_refused_frame(&mut self) {
+        if matches!(self.phase, Phase::Starting | Phase::Parked) && !self.aborted {
+            self.failed = Some((Errno::EINVAL, Stage::Protocol));
+            self.kill(SIGKILL);
+        }
     }
 
     pub fn proceed(&mut self, host: &mut Host) -> Result<(), Reason> {
         self.parked()?;
         self.phase = Phase::Proceeding;
-        self.send(host, &Verb::Proceed);
+        self.send(host, &Order::Proceed);
         Ok(())
     }
 
@@ -262,12 +275,13 @@ impl Session {
 
     pub fn sync(&mut self, host: &mut Host) -> Result<(), Reason> {
         self.parked()?;
-        self.send(host, &Verb::Sync);
+        self.send(host, &Order::Sync);
         Ok(())
     }
 
     fn parked(&self) -> Result<(), Reason> {
-        if self.phase == Phase::Parked {
+        let doomed = self.aborted || self.failed.is_some();
+        if self.phase == Phase::Parked && !doomed {
             Ok(())
         } else {
             Err(Reason::NotParked)
@@ -283,10 +297,10 @@ impl Session {
         }
     }
 
-    fn send(&mut self, host: &mut Host, verb: &Verb) {
+    fn send(&mut self, host: &mut Host, order: &Order) {
         let Some(child) = &mut self.child else { return };
         // A child that cannot be told any more is gone, and its end is noticed elsewhere.
-        if let Ok(false) = child.send(verb) {
+        if let Ok(false) = child.send(order) {
             let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
             let token = Token::new(self.key, Kind::Control).number();
             let _ = host.poller.change(child.control(), flags, token);
@@ -372,7 +386,7 @@ impl Session {
 
     /// An abort may have hit the process that the child has just left behind.
     fn kill_if_aborted(&self) {
-        if self.aborted {
+        if self.aborted || self.failed.is_some() {
             self.kill(SIGKILL);
         }
     }

@@ -5,13 +5,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 
 use linx_caps::CapSet;
-use linx_sys::child::{Namespace, Plan, Source, Stage, Verb};
-use linx_sys::{fd, process};
+use linx_sys::child::{Act, Namespace, Plan, Source, Stage};
+use linx_sys::fd;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::streams::{Input, Output, Streams};
-use crate::wire::{Channel, OrphanPolicy, SpawnSpec, Stderr, Stdio, Stream};
+use crate::verbs;
+use crate::wire::{Channel, OrphanPolicy, SpawnSpec, Stderr, Stdio, Stream, Verb};
 
 /// A launch that failed before there was a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,19 +58,6 @@ pub fn initial_bounding(spec: &SpawnSpec<'_>, heritage: &Heritage) -> u64 {
     }
 }
 
-/// A verb with the drops left out that would change nothing; `bounding` is kept up to date.
-pub fn trim(verb: Verb, bounding: &mut u64) -> Verb {
-    match verb {
-        Verb::DropBounding(mask) => {
-            let known = u64::MAX >> (63 - process::last_cap());
-            let mask = mask & *bounding & known;
-            *bounding &= !mask;
-            Verb::DropBounding(mask)
-        }
-        other => other,
-    }
-}
-
 /// Opens what the spec asks for and lays down the child's plan.
 pub fn prepare(
     spec: SpawnSpec<'_>,
@@ -93,11 +81,7 @@ pub fn prepare(
         cwd,
         stdio,
         terminal: spec.stdio == Stdio::Pty,
-        verbs: spec
-            .verbs
-            .into_iter()
-            .map(|verb| trim(verb, bounding))
-            .collect(),
+        acts: all_acts(spec.verbs, bounding)?,
         auto_proceed: spec.proceed,
         no_new_privs: spec.no_new_privs,
         dies_with_parent: spec.orphan != OrphanPolicy::Linger,
@@ -107,6 +91,15 @@ pub fn prepare(
         file_limit: heritage.file_limit,
     };
     Ok((plan, streams))
+}
+
+fn all_acts(asked: Vec<Verb<'_>>, bounding: &mut u64) -> Result<Vec<(Act, Stage)>, StartError> {
+    let mut all = Vec::with_capacity(asked.len());
+    for verb in asked {
+        let (stage, acts) = verbs::acts(verb, bounding).map_err(at(Stage::Protocol))?;
+        all.extend(acts.into_iter().map(|act| (act, stage)));
+    }
+    Ok(all)
 }
 
 /// The frame's decoder has refused zero bytes already; should one come, it is no string.
@@ -266,12 +259,5 @@ mod tests {
             candidates(b"./prog", &[]).map(texts),
             Ok(vec!["./prog".into()])
         );
-    }
-
-    #[test]
-    fn a_drop_is_trimmed_to_what_is_there() {
-        let mut bounding = 0b1110;
-        let verb = trim(Verb::DropBounding(u64::MAX ^ 0b100), &mut bounding);
-        assert_eq!((verb, bounding), (Verb::DropBounding(0b1010), 0b100));
     }
 }

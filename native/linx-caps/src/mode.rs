@@ -63,7 +63,7 @@ impl Mode {
     /// assert_eq!(Mode::Uncertain.plan(), None);
     /// ```
     pub fn plan(self) -> Option<Vec<Step>> {
-        let (none, cleared) = (CapSet::EMPTY, Some(CapSet::EMPTY));
+        let cleared = Some(CapSet::EMPTY);
         let (permitted, inheritable) = match self {
             Mode::Uncertain => return None,
             Mode::Nopriv => (cleared, cleared),
@@ -73,14 +73,16 @@ impl Mode {
         let mut steps = vec![Step::RaiseEffective(CapSet::single(Cap::SETPCAP))];
         match self {
             Mode::Hybrid => steps.push(Step::SetSecurebits(Securebits::NONE)),
-            _ => steps.extend([Step::SetAmbient(none), Step::SetSecurebits(SECURED)]),
+            _ => steps.extend([
+                Step::SetAmbient(CapSet::EMPTY),
+                Step::SetSecurebits(SECURED),
+            ]),
         }
         if self == Mode::Nopriv {
             steps.extend([Step::DropBounding(CapSet::ALL), Step::SetNoNewPrivs]);
         }
-        let effective = cleared;
         steps.push(Step::SetThread {
-            effective,
+            effective: cleared,
             permitted,
             inheritable,
         });

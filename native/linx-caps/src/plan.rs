@@ -3,12 +3,12 @@
 use crate::capset::CapSet;
 use crate::securebits::Securebits;
 
-/// One change of the calling thread's capability state, told so that it does not depend on what that state
-/// is: the same steps serve every thread.
+/// One change of the calling thread's capability state, told so that it does not depend on what
+/// that state is: the same steps serve every thread.
 ///
 /// ```
 /// use linx_caps::{plan::Step, CapSet};
-/// assert_ne!(Step::SetAmbient(CapSet::EMPTY), Step::ClearEffective);
+/// assert_ne!(Step::SetAmbient(CapSet::EMPTY), Step::RestoreEffective);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use linx_sys::child::Verb;
 use linx_sys::fd::Size;
 
 use super::etf::{self, Elements, Term};
 use super::refusal::{Reason, Refusal};
 use super::spec::SpawnSpec;
 use super::value::{self, BadArgument, Decoded};
-use super::verb;
+use super::verb::Verb;
 
 /// A client's frame. `id` names the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +20,7 @@ pub enum Command<'a> {
         spec: Box<SpawnSpec<'a>>,
     },
     /// Change the parked child.
-    Verb { id: u64, verb: Verb },
+    Verb { id: u64, verb: Verb<'a> },
     /// Tell when the verbs so far are applied.
     Sync { id: u64 },
     /// Let the parked child exec.
@@ -116,7 +115,7 @@ fn interpret<'a>(
     match name {
         b"spawn" => return spawn(id?, arguments),
         b"verb" => {
-            one(arguments, verb::decode).and_then(|verb| Ok(Command::Verb { id: id?, verb }))
+            one(arguments, Verb::decode).and_then(|verb| Ok(Command::Verb { id: id?, verb }))
         }
         b"sync" => none(arguments).and_then(|()| Ok(Command::Sync { id: id? })),
         b"proceed" => none(arguments).and_then(|()| Ok(Command::Proceed { id: id? })),

@@ -22,3 +22,4 @@ pub use event::{output_prefix, Event, Stream};
 pub use frames::{Frame, FrameBuffer};
 pub use refusal::{Reason, Refusal};
 pub use spec::{Channel, OrphanPolicy, SpawnSpec, Stderr, Stdio};
+pub use verb::Verb;

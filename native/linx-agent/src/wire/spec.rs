@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use linx_sys::child::{Namespace, Verb};
+use linx_sys::child::Namespace;
 use linx_sys::fd::Size;
 
 use super::etf::Term;
 use super::namespaces::{self, Namespaces};
 use super::value::{self, BadArgument, Decoded};
-use super::verb;
+use super::verb::Verb;
 
 const DEFAULT_WINDOW: u64 = 256 * 1024;
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub struct SpawnSpec<'a> {
     /// The size of a pty.
     pub winsize: Size,
     /// Verbs to apply before `ready`.
-    pub verbs: Vec<Verb>,
+    pub verbs: Vec<Verb<'a>>,
     /// Whether to exec without waiting for a proceed frame.
     pub proceed: bool,
     /// Whether to set `PR_SET_NO_NEW_PRIVS`.
@@ -115,7 +115,7 @@ struct Given<'a> {
     cwd: Option<&'a [u8]>,
     stdio: Option<Stdio<'a>>,
     winsize: Option<Size>,
-    verbs: Option<Vec<Verb>>,
+    verbs: Option<Vec<Verb<'a>>>,
     proceed: Option<bool>,
     no_new_privs: Option<bool>,
     orphan: Option<OrphanPolicy>,
@@ -132,7 +132,7 @@ impl<'a> Given<'a> {
             b"cwd" => once(&mut self.cwd, value::text(term)),
             b"stdio" => once(&mut self.stdio, stdio(term)),
             b"winsize" => once(&mut self.winsize, value::size(term)),
-            b"verbs" => once(&mut self.verbs, value::list(term, verb::decode)),
+            b"verbs" => once(&mut self.verbs, value::list(term, Verb::decode)),
             b"proceed" => once(&mut self.proceed, value::boolean(term)),
             b"no_new_privs" => once(&mut self.no_new_privs, value::boolean(term)),
             b"orphan" => once(&mut self.orphan, orphan(term)),

@@ -148,7 +148,8 @@ impl Iab {
     }
 
     /// The steps that give a thread this tuple (cap_iab_set_proc(3)), in the one order that works:
-    /// inheritable before ambient, and bounding last. Nothing brings back what the bounding set has lost.
+    /// inheritable before ambient, and bounding last. Nothing brings back what the bounding set
+    /// has lost.
     ///
     /// ```
     /// use linx_caps::{iab::from_text, plan::Step, CapSet};

@@ -26,12 +26,18 @@ pub(super) struct Block {
     /// Memory for the payload of records.
     pub scratch: *mut u8,
     pub scratch_len: usize,
+    /// Written by the child: its effective set before the last `RaiseEffective`.
+    pub effective: u64,
 }
 
 const EINTR: isize = -(libc::EINTR as isize);
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-const CAP_SETGID: u32 = 6;
-const CAP_SETUID: u32 = 7;
+const CAP_SETPCAP: u32 = 8;
+const SECBIT_NOROOT: isize = 1;
+/// Bits of the `keep` argument of [`Op::SetThreadSets`].
+const KEEP_EFFECTIVE: u8 = 1;
+const KEEP_PERMITTED: u8 = 2;
+const KEEP_INHERITABLE: u8 = 4;
 
 /// A failed operation: the kernel's `-errno`.
 struct Refused(isize);
@@ -130,6 +136,16 @@ unsafe fn decode(block: *mut Block, record: &Record) -> Option<Op> {
             keep: record.small as u8,
         },
         Record::SET_AMBIENT => Op::SetAmbient(a),
+        Record::RAISE_AMBIENT => Op::RaiseAmbient(a),
+        Record::LOWER_AMBIENT => Op::LowerAmbient(a),
+        Record::RAISE_EFFECTIVE => Op::RaiseEffective(a),
+        Record::CLEAR_EFFECTIVE => Op::ClearEffective,
+        Record::RESTORE_EFFECTIVE => Op::RestoreEffective,
+        Record::KEEP_ONLY => Op::KeepOnly(a),
+        Record::SET_SECUREBITS => Op::SetSecurebits(record.small),
+        Record::NO_NEW_PRIVS => Op::NoNewPrivs,
+        // SAFETY: the block is valid; the payload just received ends in a zero byte.
+        Record::CHROOT => Op::Chroot(unsafe { (*block).scratch }.cast_const().cast()),
         Record::SET_GROUPS => Op::SetGroups {
             gid: record.small,
             // SAFETY: the block is valid; scratch memory is page-aligned.
@@ -190,7 +206,22 @@ unsafe fn run(block: *mut Block, op: *const Op) -> Outcome {
             Op::Exec(exec) => execute(exec),
             Op::DropBounding(mask) => each_bit(mask, |bit| prctl(libc::PR_CAPBSET_DROP, bit, 0)),
             Op::SetThreadSets { sets, keep } => set_thread_sets(sets, keep),
-            Op::SetAmbient(mask) => set_ambient(mask),
+            Op::SetAmbient(mask) => {
+                check(prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0))?;
+                each_bit(mask, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, bit))
+            }
+            Op::RaiseAmbient(mask) => {
+                each_bit(mask, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, bit))
+            }
+            Op::LowerAmbient(mask) => {
+                each_bit(mask, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_LOWER, bit))
+            }
+            Op::RaiseEffective(mask) => raise_effective(block, mask),
+            Op::ClearEffective => set_thread_sets([0; 3], KEEP_PERMITTED | KEEP_INHERITABLE),
+            Op::RestoreEffective => restore_effective(block),
+            Op::KeepOnly(mask) => keep_only(mask),
+            Op::SetSecurebits(bits) => check(prctl(libc::PR_SET_SECUREBITS, bits as usize, 0)),
+            Op::Chroot(path) => chroot(path),
             Op::SetGroups { gid, groups, count } => set_groups(gid, groups, count),
             Op::SetUid(uid) => set_uid(uid),
             Op::Sync => {
@@ -451,52 +482,69 @@ unsafe fn set_thread_sets(sets: [u64; 3], keep: u8) -> Outcome {
         let [old_e, old_p, old_i] = capget()?;
         let choose = |bit: u8, new: u64, old: u64| if keep & bit != 0 { old } else { new };
         capset([
-            choose(1, e, old_e),
-            choose(2, p, old_p),
-            choose(4, i, old_i),
+            choose(KEEP_EFFECTIVE, e, old_e),
+            choose(KEEP_PERMITTED, p, old_p),
+            choose(KEEP_INHERITABLE, i, old_i),
         ])
     }
 }
 
+/// Adds what is permitted of the mask to the effective set, as libcap does before it needs it.
+///
+/// # Safety
+/// As [`child_main`].
+unsafe fn raise_effective(block: *mut Block, mask: u64) -> Outcome {
+    // SAFETY: the block is the child's to write; the calls take numbers.
+    unsafe {
+        let [e, p, i] = capget()?;
+        (*block).effective = e;
+        capset([e | (p & mask), p, i])
+    }
+}
+
+/// # Safety
+/// As [`child_main`].
+unsafe fn restore_effective(block: *mut Block) -> Outcome {
+    // SAFETY: as above.
+    unsafe {
+        let [_, p, i] = capget()?;
+        capset([(*block).effective & p, p, i])
+    }
+}
+
 /// # Safety
 /// None: numbers only.
-unsafe fn set_ambient(mask: u64) -> Outcome {
-    // SAFETY: prctl with numbers; unused arguments are zero, as the kernel demands.
+unsafe fn keep_only(mask: u64) -> Outcome {
+    // SAFETY: numbers only.
     unsafe {
-        check(prctl(
-            libc::PR_CAP_AMBIENT,
-            libc::PR_CAP_AMBIENT_CLEAR_ALL as usize,
-            0,
-        ))?;
-        each_bit(mask, |bit| {
-            prctl(
-                libc::PR_CAP_AMBIENT,
-                libc::PR_CAP_AMBIENT_RAISE as usize,
-                bit,
-            )
+        let [e, p, i] = capget()?;
+        capset([e | (p & 1 << CAP_SETPCAP), p, i])?;
+        each_bit(!mask, |bit| match prctl(libc::PR_CAPBSET_READ, bit, 0) {
+            1 => prctl(libc::PR_CAPBSET_DROP, bit, 0),
+            // Not in the set, or not known to the kernel.
+            _ => 0,
+        })?;
+        let kept = p & mask;
+        let by_bounding = call(libc::SYS_geteuid, [0; 6]) == 0
+            && prctl(libc::PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT == 0;
+        let inherited = if by_bounding { 0 } else { kept };
+        // In two steps: what is new in I may need SETPCAP, which the second may take away.
+        capset([e | (p & 1 << CAP_SETPCAP), p, inherited])?;
+        capset([kept, kept, inherited])?;
+        check(prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0))?;
+        each_bit(inherited, |bit| {
+            prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, bit)
         })
     }
 }
 
-/// Raises `cap` in the effective set where it is permitted, as libcap does before it needs it.
-///
 /// # Safety
-/// None: numbers only.
-unsafe fn raise_effective(cap: u32) -> Outcome {
-    // SAFETY: as above.
+/// `path` must be a C string.
+unsafe fn chroot(path: *const std::ffi::c_char) -> Outcome {
+    // SAFETY: the caller's promise, and a string of our own.
     unsafe {
-        let [e, p, i] = capget()?;
-        capset([e | (p & 1 << cap), p, i])
-    }
-}
-
-/// # Safety
-/// None: numbers only.
-unsafe fn clear_effective() -> Outcome {
-    // SAFETY: as above.
-    unsafe {
-        let [_, p, i] = capget()?;
-        capset([0, p, i])
+        check(call3(libc::SYS_chroot, path as usize, 0, 0))?;
+        check(call3(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0))
     }
 }
 
@@ -506,10 +554,8 @@ unsafe fn set_groups(gid: u32, groups: *const u32, count: usize) -> Outcome {
     let gid = gid as usize;
     // SAFETY: the caller's promise.
     unsafe {
-        raise_effective(CAP_SETGID)?;
         check(call3(libc::SYS_setgroups, count, groups as usize, 0))?;
-        check(call3(libc::SYS_setresgid, gid, gid, gid))?;
-        clear_effective()
+        check(call3(libc::SYS_setresgid, gid, gid, gid))
     }
 }
 
@@ -519,12 +565,18 @@ unsafe fn set_uid(uid: u32) -> Outcome {
     let uid = uid as usize;
     // SAFETY: numbers only.
     unsafe {
-        raise_effective(CAP_SETUID)?;
         check(prctl(libc::PR_SET_KEEPCAPS, 1, 0))?;
         check(call3(libc::SYS_setresuid, uid, uid, uid))?;
-        check(prctl(libc::PR_SET_KEEPCAPS, 0, 0))?;
-        clear_effective()
+        check(prctl(libc::PR_SET_KEEPCAPS, 0, 0))
     }
+}
+
+/// # Safety
+/// None: numbers only.
+#[inline(always)]
+unsafe fn prctl_ambient(what: c_int, bit: usize) -> isize {
+    // SAFETY: numbers only.
+    unsafe { prctl(libc::PR_CAP_AMBIENT, what as usize, bit) }
 }
 
 /// Reads exactly `len` bytes from the control socket; leaves if the parent has hung up.

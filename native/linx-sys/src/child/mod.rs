@@ -25,7 +25,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{send, socketpair, AddressFamily, MsgFlags, SockFlag, SockType};
 
 use memory::Slab;
-pub use op::{Verb, MAX_GROUPS};
+pub use op::{Act, Order};
 use plan::{Image, Table};
 pub use plan::{Plan, Source};
 use slots::{Loan, Slots};
@@ -64,7 +64,7 @@ pub enum Report {
     Ready(i32),
     /// A step failed with this errno; the child is leaving.
     Failed(Errno, Stage),
-    /// Everything sent before [`Verb::Sync`] has been applied.
+    /// Everything sent before [`Order::Sync`] has been applied.
     Synced,
     /// The child has exec'd or is gone.
     HungUp,
@@ -245,9 +245,9 @@ impl Child {
         }
     }
 
-    /// Tells the parked child to apply `verb`. `false` when some of it waits for [`Child::flush`].
-    pub fn send(&mut self, verb: &Verb) -> Result<bool, Errno> {
-        self.unsent.extend_from_slice(&verb.to_bytes());
+    /// Gives the parked child an order. `false` when some of it waits for [`Child::flush`].
+    pub fn send(&mut self, order: &Order) -> Result<bool, Errno> {
+        self.unsent.extend_from_slice(&order.to_bytes());
         self.flush()
     }
 

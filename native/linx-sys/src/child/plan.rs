@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::interpreter::Block;
 use super::memory::Slab;
-use super::op::{Exec, Op, Step, Verb};
+use super::op::{Act, Exec, Op, Step};
 use super::slots::{self, Loan, Slots};
 use super::stage::{Namespace, Stage};
 
@@ -42,7 +42,7 @@ pub struct Plan {
     /// Descriptor 0 is a terminal, to become the controlling one.
     pub terminal: bool,
     /// Applied in order before the child reports that it is ready.
-    pub verbs: Vec<Verb>,
+    pub acts: Vec<(Act, Stage)>,
     /// Exec without waiting at the checkpoint.
     pub auto_proceed: bool,
     /// Set `no_new_privs` just before exec.
@@ -131,6 +131,7 @@ impl Image {
             unshared,
             scratch,
             scratch_len,
+            effective: 0,
         });
         let (_before, _after, _exec, _vectors) = (before, after, exec, vectors);
         Ok(Image {
@@ -168,7 +169,7 @@ fn pointers(strings: &[CString]) -> Box<[*const c_char]> {
 /// The steps from the clone to the report that the child is ready, in the order that works.
 fn before_ready(plan: &Plan, control: RawFd, table: &Table<'_>, stdio: Vec<Step>) -> Box<[Step]> {
     let clone = |op| Step::new(Stage::Clone, op);
-    let mut steps = Vec::with_capacity(16 + plan.verbs.len());
+    let mut steps = Vec::with_capacity(16 + plan.acts.len());
     steps.extend(close_others(plan, control, table));
     steps.push(clone(Op::DeathSignal(libc::SIGKILL)));
     steps.push(clone(Op::UnblockSignals));
@@ -198,9 +199,9 @@ fn before_ready(plan: &Plan, control: RawFd, table: &Table<'_>, stdio: Vec<Step>
         steps.push(Step::new(Stage::Pty, Op::ControllingTerminal));
     }
     steps.extend(
-        plan.verbs
+        plan.acts
             .iter()
-            .map(|verb| Step::new(verb.stage(), verb.as_op())),
+            .map(|(act, stage)| Step::new(*stage, act.as_op())),
     );
     steps.into_boxed_slice()
 }

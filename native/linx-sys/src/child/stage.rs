@@ -18,6 +18,13 @@ pub enum Stage {
     SetAmbient,
     SetGroups,
     SetUid,
+    RaiseAmbient,
+    DropAmbient,
+    KeepOnly,
+    SetSecurebits,
+    SetMode,
+    SetIab,
+    Chroot,
     Protocol,
 }
 
@@ -89,7 +96,7 @@ impl Namespace {
 }
 
 impl Stage {
-    const PLAIN: [Stage; 13] = [
+    const PLAIN: [Stage; 20] = [
         Stage::Clone,
         Stage::Stdio,
         Stage::ConnectUnix,
@@ -102,6 +109,13 @@ impl Stage {
         Stage::SetAmbient,
         Stage::SetGroups,
         Stage::SetUid,
+        Stage::RaiseAmbient,
+        Stage::DropAmbient,
+        Stage::KeepOnly,
+        Stage::SetSecurebits,
+        Stage::SetMode,
+        Stage::SetIab,
+        Stage::Chroot,
         Stage::Protocol,
     ];
 
@@ -142,6 +156,13 @@ impl Stage {
             Stage::SetAmbient => "cap_set_ambient",
             Stage::SetGroups => "set_groups",
             Stage::SetUid => "set_uid",
+            Stage::RaiseAmbient => "cap_raise_ambient",
+            Stage::DropAmbient => "cap_drop_ambient",
+            Stage::KeepOnly => "keep_only",
+            Stage::SetSecurebits => "set_securebits",
+            Stage::SetMode => "set_mode",
+            Stage::SetIab => "set_iab",
+            Stage::Chroot => "chroot",
             Stage::Protocol => "protocol",
         }
     }

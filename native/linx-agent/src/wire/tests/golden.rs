@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use linx_sys::child::{Namespace, Verb};
+use linx_sys::child::Namespace;
 use linx_sys::fd::Size;
 
 use super::{commands, events};
 use crate::wire::{
     decode, output_prefix, Channel, Command, Event, OrphanPolicy, Reason, SpawnSpec, Stderr, Stdio,
-    Stream,
+    Stream, Verb,
 };
 
 fn spec<'a>(argv: &[&'a str]) -> SpawnSpec<'a> {
@@ -103,7 +103,7 @@ fn on_a_socket() -> SpawnSpec<'static> {
     }
 }
 
-fn sets(effective: Option<u64>, permitted: Option<u64>, inheritable: Option<u64>) -> Verb {
+fn sets(effective: Option<u64>, permitted: Option<u64>, inheritable: Option<u64>) -> Verb<'static> {
     Verb::SetThreadSets([effective, permitted, inheritable])
 }
 
