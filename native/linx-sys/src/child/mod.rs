@@ -20,6 +20,7 @@ mod slots;
 mod stage;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{send, socketpair, AddressFamily, MsgFlags, SockFlag, SockType};
@@ -42,6 +43,10 @@ pub enum Launch {
 
 /// `linux/sched.h`; libc's constant is of a type too small for it.
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+
+/// How long to wait for a bank of descriptors before a child is started without.
+const BANK_TRIES: u32 = 400;
+const BANK_PAUSE: Duration = Duration::from_micros(50);
 
 /// Idle memory kept for the next children.
 const SPARE_SLABS: usize = 64;
@@ -97,7 +102,7 @@ impl Launcher {
         let close = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, close)?;
         let share = self.launch == Launch::Clone && plan.may_share_memory();
-        let loan = if share { self.slots.lend() } else { None };
+        let loan = if share { self.lend_bank() } else { None };
         let started = self.start(plan, &theirs, loan);
         if let (Err(_), Some(loan)) = (&started, loan) {
             self.slots.end(loan);
@@ -115,6 +120,18 @@ impl Launcher {
             },
             pidfd,
         ))
+    }
+
+    /// A bank, waited for a little: the children that have them all need some microseconds of a processor
+    /// to be done with one. A copy of the table, the way out, costs far more where many descriptors are open.
+    fn lend_bank(&mut self) -> Option<Loan> {
+        for _ in 0..BANK_TRIES {
+            if let Some(loan) = self.slots.lend() {
+                return Some(loan);
+            }
+            std::thread::sleep(BANK_PAUSE);
+        }
+        None
     }
 
     fn start(
