@@ -39,4 +39,12 @@ defmodule Linx.Native do
           | {:more, non_neg_integer(), list()}
           | {:error, {:bad_capability, term()} | :improper_list}
   def add_caps(_caps, _mask), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The bit of a secure bit's name, `nil` for what is none.
+  @spec securebit(term()) :: pos_integer() | nil
+  def securebit(_term), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The names of the secure bits in a number, from the lowest up.
+  @spec securebits_names(non_neg_integer()) :: [atom()]
+  def securebits_names(_bits), do: :erlang.nif_error(:nif_not_loaded)
 end

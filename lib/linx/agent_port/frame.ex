@@ -11,7 +11,8 @@ defmodule Linx.AgentPort.Frame do
     malformed too_large unknown_command bad_argument unknown_session id_in_use
     not_parked not_running no_stdin no_pty
     stdio connect_unix chdir no_new_privs execve protocol
-    cap_drop_bounding cap_set_thread cap_set_ambient set_groups set_uid
+    cap_drop_bounding cap_set_thread cap_set_ambient cap_raise_ambient cap_drop_ambient
+    keep_only set_groups set_uid set_securebits set_mode set_iab chroot
     open_ns_net open_ns_mount open_ns_pid open_ns_uts open_ns_ipc open_ns_user open_ns_cgroup open_ns_time
     setns_net setns_mount setns_pid setns_uts setns_ipc setns_user setns_cgroup setns_time
   )a

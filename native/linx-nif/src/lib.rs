@@ -5,6 +5,7 @@
 //! needs the profile's `panic = "unwind"` (the default).
 
 mod caps;
+mod securebits;
 mod status;
 
 use rustler::{Env, Term};
@@ -23,5 +24,5 @@ mod atoms {
 rustler::init!("Elixir.Linx.Native", load = load);
 
 fn load(env: Env<'_>, _info: Term<'_>) -> bool {
-    caps::intern(env).is_ok()
+    caps::intern(env).is_ok() && securebits::intern(env).is_ok()
 }

@@ -1,0 +1,5 @@
+defmodule Linx.VerbsTest do
+  use ExUnit.Case
+
+  doctest Linx.Capabilities.Securebits
+end
