@@ -5,6 +5,8 @@
 
 pub mod child;
 pub mod fd;
+pub mod kernel;
 pub mod process;
 mod raw;
 pub mod status;
+pub mod xattr;
