@@ -60,6 +60,16 @@ defmodule Linx.TestWorkloads do
     end
   end
 
+  # An owner for another node: lets its session proceed, and tells `test` what came of it.
+  def remote_owner(test) do
+    assert_receive {:session, session}, @patience
+    assert_receive {:linx_process, :ready, _pid}, @patience
+    send(test, {:info, Linx.Process.info(session)})
+    :ok = Linx.Process.proceed(session)
+    {%{stdout: bytes}, {:exited, 0}} = collect()
+    send(test, {:total, byte_size(bytes), Linx.Process.wait(session)})
+  end
+
   # Whether a process exists and is no zombie.
   def alive?(pid) do
     case File.read("/proc/#{pid}/stat") do

@@ -58,6 +58,7 @@ defmodule Linx.Process.Ending do
   @doc "Ends the workload and waits for it, so that nothing is left when the session is gone."
   @spec reap(SessionData.t()) :: SessionData.t()
   def reap(data) do
+    data = SessionData.owned_by(data, data.owner)
     grace = grace(data.options.orphan_policy)
 
     case SessionData.command(data, {:stop, grace}) do
@@ -85,7 +86,7 @@ defmodule Linx.Process.Ending do
     end
   end
 
-  # The workload cannot be reported while output of it is held back, so all of it is acknowledged.
+  # The agent reports no end before the last output, so all output is acknowledged, taken or not.
   defp last_output(data, stream, bytes, room) do
     size = byte_size(bytes)
     if size <= room, do: SessionData.deliver(data, stream, bytes)
