@@ -12,9 +12,10 @@ defmodule Linx.Capabilities do
   `read/1` works on every live process, from the outside, through `/proc/PID/status`.
 
   Writing is another matter: capset(2) and the prctl(2) operations change the *calling thread* only. So the
-  workload's own process does it, before its `execve`, while `Linx.Process` keeps it parked. The write verbs – `drop_bounding/2`,
-  `set_thread_sets/2`, `set_ambient/2`, `set_groups/3`, `set_uid/2` – are valid between `:ready` and
-  `Linx.Process.proceed/1`, and nowhere else.
+  workload's own process does it, before its `execve`, while `Linx.Process` keeps it parked. The write verbs are valid between
+  `:ready` and `Linx.Process.proceed/1`, and nowhere else: `drop_bounding/2`, `set_thread_sets/2`, `set_ambient/2`,
+  `raise_ambient/2`, `drop_ambient/2`, `keep_only/2`, `set_groups/3`, `set_uid/2`, `set_iab/2`, `set_securebits/2`, `set_mode/2`,
+  `set_no_new_privs/1`, `set_chroot/2`. `Linx.Launcher` sends them in an order that works.
 
   ## Sets
 
@@ -50,14 +51,14 @@ defmodule Linx.Capabilities do
 
   What the kernel refuses (most of it needs `cap_setpcap`, which an ordinary user lacks) ends the session: the owner gets
   `{:linx_process, :error, errno, stage}` with the errno as an integer, and the workload never runs.
-  The stages are `:cap_drop_bounding`, `:cap_set_thread`, `:cap_set_ambient`, `:set_groups` and `:set_uid`.
+  Each verb names its stage.
   """
 
   import Bitwise
 
   require Logger
 
-  alias Linx.Capabilities.{Constants, Error, Mask, State, ThreadSets}
+  alias Linx.Capabilities.{Constants, Error, Securebits, State, Verb}
   alias Linx.Native
   alias Linx.Process.Session
 
@@ -68,9 +69,6 @@ defmodule Linx.Capabilities do
 
   @typedoc "Why a verb was not sent, whatever its arguments: see the table in the module's text."
   @type state_error :: :not_ready | :running | :no_process
-
-  # 2^32 - 1 means "leave it unchanged" to the kernel.
-  @max_id 0xFFFF_FFFE
 
   @doc """
   Whether this host tells capabilities: whether `/proc/self/status` has a `CapBnd:` line, as on every Linux since 2.6.26.
@@ -130,7 +128,7 @@ defmodule Linx.Capabilities do
   @spec drop_bounding(Linx.Process.t(), Enumerable.t()) ::
           :ok | {:error, state_error() | {:bad_capability, term()}}
   def drop_bounding(session, caps) when is_pid(session) do
-    with {:ok, mask} <- Mask.cast(caps), do: Session.verb(session, {:drop_bounding, mask})
+    :drop_bounding |> Verb.of_caps(caps) |> send_to(session)
   end
 
   @doc """
@@ -164,9 +162,7 @@ defmodule Linx.Capabilities do
              | {:bad_capability, term()}
              | {:bad_thread_sets, {:missing | :unknown, atom()} | term()}}
   def set_thread_sets(session, sets) when is_pid(session) do
-    with {:ok, {effective, permitted, inheritable}} <- ThreadSets.validate(sets) do
-      Session.verb(session, {:set_thread_sets, effective, permitted, inheritable})
-    end
+    sets |> Verb.set_thread_sets() |> send_to(session)
   end
 
   @doc """
@@ -186,7 +182,7 @@ defmodule Linx.Capabilities do
   @spec set_ambient(Linx.Process.t(), Enumerable.t()) ::
           :ok | {:error, state_error() | {:bad_capability, term()}}
   def set_ambient(session, caps) when is_pid(session) do
-    with {:ok, mask} <- Mask.cast(caps), do: Session.verb(session, {:set_ambient, mask})
+    :set_ambient |> Verb.of_caps(caps) |> send_to(session)
   end
 
   @doc """
@@ -201,9 +197,7 @@ defmodule Linx.Capabilities do
   @spec set_groups(Linx.Process.t(), non_neg_integer(), [non_neg_integer()]) ::
           :ok | {:error, state_error() | {:bad_gid, term()}}
   def set_groups(session, gid, groups) when is_pid(session) do
-    with :ok <- check_gid(gid), :ok <- check_gids(groups, groups) do
-      Session.verb(session, {:set_groups, gid, groups})
-    end
+    gid |> Verb.set_groups(groups) |> send_to(session)
   end
 
   @doc """
@@ -218,22 +212,134 @@ defmodule Linx.Capabilities do
   """
   @spec set_uid(Linx.Process.t(), non_neg_integer()) ::
           :ok | {:error, state_error() | {:bad_uid, term()}}
-  def set_uid(session, uid) when is_pid(session) and is_integer(uid) and uid in 0..@max_id do
-    Session.verb(session, {:set_uid, uid})
+  def set_uid(session, uid) when is_pid(session), do: uid |> Verb.set_uid() |> send_to(session)
+
+  @doc """
+  Raises capabilities in the ambient set of a parked session (`PR_CAP_AMBIENT_RAISE`), beside those that are there.
+
+  What `set_ambient/2` says of a capability holds here too. The stage of a refusal is `:cap_raise_ambient`.
+
+      iex> Linx.Capabilities.raise_ambient(self(), [:cap_nope])
+      {:error, {:bad_capability, :cap_nope}}
+  """
+  @spec raise_ambient(Linx.Process.t(), Enumerable.t()) ::
+          :ok | {:error, state_error() | {:bad_capability, term()}}
+  def raise_ambient(session, caps) when is_pid(session) do
+    :raise_ambient |> Verb.of_caps(caps) |> send_to(session)
   end
 
-  def set_uid(session, uid) when is_pid(session), do: {:error, {:bad_uid, uid}}
+  @doc """
+  Lowers capabilities in the ambient set of a parked session (`PR_CAP_AMBIENT_LOWER`). It takes no privilege.
 
-  defp check_gids([], _groups), do: :ok
+  What is not ambient stays so. The stage is `:cap_drop_ambient`; the kernel refuses only capabilities it does not know (`EINVAL`).
 
-  defp check_gids([gid | rest], groups) do
-    with :ok <- check_gid(gid), do: check_gids(rest, groups)
+      iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, _host_pid} = Linx.Process.host_pid(c)
+      iex> Linx.Capabilities.drop_ambient(c, [:cap_kill])
+      :ok
+      iex> Linx.Process.abort(c)
+      :ok
+  """
+  @spec drop_ambient(Linx.Process.t(), Enumerable.t()) ::
+          :ok | {:error, state_error() | {:bad_capability, term()}}
+  def drop_ambient(session, caps) when is_pid(session) do
+    :drop_ambient |> Verb.of_caps(caps) |> send_to(session)
   end
 
-  defp check_gids(_no_list, groups), do: {:error, {:bad_gid, groups}}
+  @doc """
+  Leaves a parked session at most these capabilities, root or not, now and after `execve`.
 
-  defp check_gid(gid) when is_integer(gid) and gid in 0..@max_id, do: :ok
-  defp check_gid(gid), do: {:error, {:bad_gid, gid}}
+  All others leave the bounding set, for which `cap_setpcap` is raised if it is permitted. Effective and permitted become what of
+  `caps` is permitted. For an ordinary user, or under `:noroot`, inheritable and ambient become that too, so that a program without
+  capabilities of its own has them after `execve`; root gets them from the bounding set, and has both emptied.
+  Call it after `set_uid/2`, which empties the ambient set. The stage of a refusal is `:keep_only`.
+
+      iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, _host_pid} = Linx.Process.host_pid(c)
+      iex> Linx.Capabilities.keep_only(c, [:cap_nope])
+      {:error, {:bad_capability, :cap_nope}}
+      iex> Linx.Capabilities.keep_only(c, [:cap_net_bind_service])
+      :ok
+      iex> Linx.Process.abort(c)
+      :ok
+  """
+  @spec keep_only(Linx.Process.t(), Enumerable.t()) ::
+          :ok | {:error, state_error() | {:bad_capability, term()}}
+  def keep_only(session, caps) when is_pid(session) do
+    :keep_only |> Verb.of_caps(caps) |> send_to(session)
+  end
+
+  @doc """
+  Sets the secure bits of a parked session (`PR_SET_SECUREBITS`, PR_SET_SECUREBITS(2const)): all of them, to exactly these.
+
+  They are a list or `MapSet` of the names in `Linx.Capabilities.Securebits`, or the number itself. `cap_setpcap` is raised
+  for it if it is permitted, and the effective set is empty afterwards. The kernel refuses, with `EPERM` (1) and the stage
+  `:set_securebits`, to change what is locked and to set bits it does not know. `:keep_caps` does not survive `execve`.
+
+      iex> Linx.Capabilities.set_securebits(self(), [:noroot, :no_root])
+      {:error, {:bad_securebits, :no_root}}
+  """
+  @spec set_securebits(
+          Linx.Process.t(),
+          [Securebits.securebit()] | MapSet.t(Securebits.securebit()) | non_neg_integer()
+        ) :: :ok | {:error, state_error() | {:bad_securebits, term()}}
+  def set_securebits(session, securebits) when is_pid(session) do
+    securebits |> Verb.set_securebits() |> send_to(session)
+  end
+
+  @doc """
+  Brings a parked session into one of libcap's modes (cap_set_mode(3)).
+
+  | mode | |
+  |---|---|
+  | `:nopriv` | no capability, now or ever: all five sets are emptied, `no_new_privs` is set |
+  | `:pure1e_init` | capabilities only, uid 0 means nothing; inheritable and ambient are emptied |
+  | `:pure1e` | as that, with the inheritable set as it is |
+  | `:hybrid` | secure bits 0: uid 0 and capabilities both count, the traditional way |
+
+  All but `:hybrid` lock the secure bits. `cap_setpcap` is raised for it if it is permitted, and the effective set is empty afterwards.
+  The stage of a refusal is `:set_mode`.
+
+      iex> Linx.Capabilities.set_mode(self(), :uncertain)
+      {:error, {:bad_mode, :uncertain}}
+  """
+  @spec set_mode(Linx.Process.t(), :nopriv | :pure1e_init | :pure1e | :hybrid) ::
+          :ok | {:error, state_error() | {:bad_mode, term()}}
+  def set_mode(session, mode) when is_pid(session),
+    do: mode |> Verb.set_mode() |> send_to(session)
+
+  @doc """
+  Sets `no_new_privs` of a parked session (`PR_SET_NO_NEW_PRIVS`, PR_SET_NO_NEW_PRIVS(2const)): no `execve`, of it or of its
+  descendants, gives what they do not have. It takes no privilege, and there is no way back. The stage is `:no_new_privs`.
+
+      iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, _host_pid} = Linx.Process.host_pid(c)
+      iex> Linx.Capabilities.set_no_new_privs(c)
+      :ok
+      iex> Linx.Process.abort(c)
+      :ok
+  """
+  @spec set_no_new_privs(Linx.Process.t()) :: :ok | {:error, state_error()}
+  def set_no_new_privs(session) when is_pid(session),
+    do: Session.verb(session, {:set_no_new_privs})
+
+  @doc """
+  Changes the root directory of a parked session, and its working directory to that root (chroot(2)).
+
+  The program, and the `cwd:` it was spawned with, are looked up in the new root; give `cwd: "/"` where the VM may have
+  changed its own directory. The kernel asks for `cap_sys_chroot` in the effective set, so call it before `set_groups/3` and
+  `set_uid/2`. The stage of a refusal is `:chroot`.
+
+      iex> Linx.Capabilities.set_chroot(self(), "/srv" <> <<0>>)
+      {:error, {:bad_path, "/srv" <> <<0>>}}
+  """
+  @spec set_chroot(Linx.Process.t(), binary()) ::
+          :ok | {:error, state_error() | {:bad_path, term()}}
+  def set_chroot(session, path) when is_pid(session),
+    do: path |> Verb.set_chroot() |> send_to(session)
+
+  defp send_to({:ok, verb}, session), do: Session.verb(session, verb)
+  defp send_to({:error, reason}, _session), do: {:error, reason}
 
   defp read_status(path), do: path |> Native.read_status() |> to_state(path)
 

@@ -43,7 +43,8 @@ defmodule Linx.Process do
   ## Stages of an error
 
   `:clone`, `:stdio`, `:connect_unix`, `:pty`, `:open_ns_<type>`, `:setns_<type>`, `:chdir`, `:no_new_privs`, `:execve`; of the
-  checkpoint verbs `:cap_drop_bounding`, `:cap_set_thread`, `:cap_set_ambient`, `:set_groups`, `:set_uid`; and
+  checkpoint verbs `:cap_drop_bounding`, `:cap_set_thread`, `:cap_set_ambient`, `:cap_raise_ambient`, `:cap_drop_ambient`,
+  `:keep_only`, `:set_groups`, `:set_uid`, `:set_iab`, `:set_securebits`, `:set_mode`, `:chroot`; and
   `:protocol` and `:agent_died` when the agent refuses to understand or is gone; the integer is then `EINVAL` or `EPROTO`, and the
   agent's exit status (128+n for a signal, 255 when unknown, 127 and 126 for an agent that cannot be started).
   After any of them the child is gone; except `:agent_died` it never reached `execve`.

@@ -1,0 +1,64 @@
+defmodule Linx.Capabilities.Verb do
+  @moduledoc false
+  # From the arguments of a checkpoint verb to the verb as `docs/PROTOCOL.md` has it, or to what is wrong with them. Nothing is
+  # sent here: `Linx.Capabilities` sends one at a time, `Linx.Launcher` looks at all of them first.
+
+  alias Linx.Capabilities.{Mask, Securebits, ThreadSets}
+  alias Linx.Process.Session
+
+  @type result :: {:ok, Session.verb()} | {:error, term()}
+
+  # 2^32 - 1 means "leave it unchanged" to the kernel.
+  @max_id 0xFFFF_FFFE
+  @modes [:nopriv, :pure1e_init, :pure1e, :hybrid]
+
+  # The verbs whose one argument is an enumerable of capabilities.
+  @spec of_caps(atom(), term()) :: result()
+  def of_caps(name, caps) do
+    with {:ok, mask} <- Mask.cast(caps), do: {:ok, {name, mask}}
+  end
+
+  @spec set_thread_sets(term()) :: result()
+  def set_thread_sets(sets) do
+    with {:ok, {effective, permitted, inheritable}} <- ThreadSets.validate(sets),
+         do: {:ok, {:set_thread_sets, effective, permitted, inheritable}}
+  end
+
+  @spec set_groups(term(), term()) :: result()
+  def set_groups(gid, groups) do
+    with :ok <- check_gid(gid),
+         :ok <- check_gids(groups, groups),
+         do: {:ok, {:set_groups, gid, groups}}
+  end
+
+  @spec set_uid(term()) :: result()
+  def set_uid(uid) when uid in 0..@max_id, do: {:ok, {:set_uid, uid}}
+  def set_uid(uid), do: {:error, {:bad_uid, uid}}
+
+  @spec set_securebits(term()) :: result()
+  def set_securebits(securebits) do
+    with {:ok, bits} <- Securebits.to_bits(securebits), do: {:ok, {:set_securebits, bits}}
+  end
+
+  @spec set_mode(term()) :: result()
+  def set_mode(mode) when mode in @modes, do: {:ok, {:set_mode, mode}}
+  def set_mode(mode), do: {:error, {:bad_mode, mode}}
+
+  @spec set_chroot(term()) :: result()
+  def set_chroot(path) do
+    if is_binary(path) and :binary.match(path, <<0>>) == :nomatch,
+      do: {:ok, {:chroot, path}},
+      else: {:error, {:bad_path, path}}
+  end
+
+  defp check_gids([], _groups), do: :ok
+
+  defp check_gids([gid | rest], groups) do
+    with :ok <- check_gid(gid), do: check_gids(rest, groups)
+  end
+
+  defp check_gids(_no_list, groups), do: {:error, {:bad_gid, groups}}
+
+  defp check_gid(gid) when gid in 0..@max_id, do: :ok
+  defp check_gid(gid), do: {:error, {:bad_gid, gid}}
+end
