@@ -34,7 +34,15 @@ defmodule Linx.ProcessOptionsTest do
     end
 
     test "has binaries without a zero byte" do
-      for argv <- [[], [nil], ['true'], ["true", 1], ["true" | "x"], ["tr\0ue"], ["true", "a\0"]] do
+      for argv <- [
+            [],
+            [nil],
+            [~c"true"],
+            ["true", 1],
+            ["true" | "x"],
+            ["tr\0ue"],
+            ["true", "a\0"]
+          ] do
         assert refused(argv: argv) == {:bad_argv, argv}
       end
     end
@@ -75,7 +83,7 @@ defmodule Linx.ProcessOptionsTest do
   end
 
   test "cwd: is a binary" do
-    for cwd <- [nil, '/tmp', :tmp, "/tmp\0"] do
+    for cwd <- [nil, ~c"/tmp", :tmp, "/tmp\0"] do
       assert refused(:cwd, cwd) == {:bad_cwd, cwd}
     end
   end
@@ -93,7 +101,7 @@ defmodule Linx.ProcessOptionsTest do
           [stdout: :stderr],
           [stdin: nil],
           [stdin: {:file, "/tmp/\0"}],
-          [stdin: {:file, '/tmp'}],
+          [stdin: {:file, ~c"/tmp"}],
           [stdout: {:connect_unix, "\0abstract"}],
           [stdout: {:fd, 3}],
           [stdlog: :pipe],

@@ -4,8 +4,10 @@
 //! of sessions, frames or Erlang terms.
 
 pub mod child;
+pub mod exec_file;
 pub mod fd;
 pub mod kernel;
+pub mod proc_list;
 pub mod process;
 mod raw;
 pub mod status;

@@ -124,6 +124,10 @@ pub fn signal(pidfd: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
 
 /// Signals the process group that the unreaped child `pid` leads, or the child alone while it leads none yet.
 pub fn signal_group(pid: i32, number: i32) -> Result<(), Errno> {
+    // -1 and 0 would name far more than a child's group.
+    if pid <= 1 {
+        return Err(Errno::ESRCH);
+    }
     // SAFETY: kill takes numbers. An unreaped child's pid is nobody else's.
     match Errno::result(unsafe { libc::kill(-pid, number) }) {
         // SAFETY: as above.
