@@ -2,6 +2,7 @@
 
 use crate::cap::Cap;
 use crate::capset::CapSet;
+use crate::iab::Vector;
 use crate::plan::Step;
 use crate::securebits::Securebits;
 use crate::state::State;
@@ -87,6 +88,25 @@ impl Mode {
             inheritable,
         });
         Some(steps)
+    }
+
+    /// Whether entering the mode empties this vector of a thread, so that who wants both asks for
+    /// what cannot be. `Bound` is what is *blocked*: no mode unblocks anything.
+    ///
+    /// ```
+    /// use linx_caps::{iab::Vector, mode::Mode};
+    /// assert!(Mode::Pure1e.empties(Vector::Ambient));
+    /// assert!(!Mode::Pure1e.empties(Vector::Inheritable));
+    /// ```
+    pub fn empties(self, vector: Vector) -> bool {
+        let steps = self.plan().unwrap_or_default();
+        steps.iter().any(|step| match (vector, step) {
+            (Vector::Ambient, Step::SetAmbient(set)) => set.is_empty(),
+            (Vector::Inheritable, Step::SetThread { inheritable, .. }) => {
+                inheritable.is_some_and(CapSet::is_empty)
+            }
+            _ => false,
+        })
     }
 
     /// The name cap_mode_name(3) gives it.

@@ -188,6 +188,14 @@ pub fn last_cap() -> u8 {
     *LAST
 }
 
+/// The secure bits of the calling thread (`PR_GET_SECUREBITS`, capabilities(7)).
+///
+/// # Errors
+/// `EINVAL` from a kernel older than 2.6.26.
+pub fn securebits() -> Result<u32, Errno> {
+    prctl(libc::PR_GET_SECUREBITS, 0).map(|bits| bits as u32)
+}
+
 /// One of the options of `prctl(2)` that take one number.
 fn prctl(option: libc::c_int, argument: libc::c_ulong) -> Result<libc::c_int, Errno> {
     let none: libc::c_ulong = 0;

@@ -72,8 +72,16 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The bit that a word names or is.
-pub(crate) fn capability(word: &[u8]) -> Option<u8> {
+/// The bit that a word names, in letters of either case, or is: a number below 64 (`cap_from_name` in
+/// libcap, which lets more pass after a name; this does not).
+///
+/// ```
+/// use linx_caps::text::capability;
+/// assert_eq!(capability(b"CAP_net_Admin"), Some(12));
+/// assert_eq!(capability(b"63"), Some(63));
+/// assert_eq!(capability(b"cap_chown+"), None);
+/// ```
+pub fn capability(word: &[u8]) -> Option<u8> {
     match word {
         [b'0'] => Some(0),
         [b'1'..=b'9', ..] => number(word),

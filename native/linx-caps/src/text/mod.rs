@@ -20,9 +20,10 @@ mod parse;
 mod print;
 mod text_error;
 
-pub(crate) use cursor::{capability, Cursor};
+pub(crate) use cursor::Cursor;
 pub(crate) use print::push_capability;
 
+pub use cursor::capability;
 pub use parse::from_text;
 pub use print::to_text;
 pub use text_error::{Expected, TextError};
