@@ -9,6 +9,23 @@ defmodule Linx.Native do
           {non_neg_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer(),
            non_neg_integer()}
 
+  @typedoc "The effective, permitted and inheritable masks."
+  @type triple :: {non_neg_integer(), non_neg_integer(), non_neg_integer()}
+
+  @typedoc "The inheritable, ambient and blocked masks."
+  @type iab :: {non_neg_integer(), non_neg_integer(), non_neg_integer()}
+
+  @type vector :: :inheritable | :ambient | :bound
+
+  @typedoc "Where a text is wrong, and what was expected there."
+  @type text_failure :: {non_neg_integer(), String.t()}
+
+  @type external_failure ::
+          :bad_magic | {:too_short | :trailing | :out_of_range, non_neg_integer()}
+
+  @typedoc "The revision, the effective bit, the masks and the rootid."
+  @type attribute :: {1..3, boolean(), triple(), non_neg_integer()}
+
   @doc false
   def load do
     # A recompilation deletes the module first; until it is purged it holds the library, which
@@ -47,4 +64,47 @@ defmodule Linx.Native do
   # The names of the secure bits in a number, from the lowest up.
   @spec securebits_names(non_neg_integer()) :: [atom()]
   def securebits_names(_bits), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The triple of a text: effective, permitted and inheritable mask.
+  @spec set_from_text(binary()) :: {:ok, triple()} | {:error, text_failure()}
+  def set_from_text(_text), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec set_to_text(triple()) :: String.t()
+  def set_to_text(_masks), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The portable binary form, each flag of which has at least so many bytes.
+  @spec set_export(triple(), 0..8) :: {:ok, binary()} | {:error, external_failure()}
+  def set_export(_masks, _min_length), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec set_import(binary()) :: {:ok, triple()} | {:error, external_failure()}
+  def set_import(_binary), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec iab_set_vector(iab(), vector(), non_neg_integer(), boolean()) :: iab()
+  def iab_set_vector(_masks, _vector, _caps, _raised), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec iab_fill(iab(), vector(), non_neg_integer()) :: iab()
+  def iab_fill(_masks, _vector, _caps), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec iab_from_state(masks()) :: iab()
+  def iab_from_state(_masks), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec iab_from_text(binary()) :: {:ok, iab()} | {:error, text_failure()}
+  def iab_from_text(_text), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec iab_to_text(iab()) :: String.t()
+  def iab_to_text(_masks), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The capabilities of a regular file, or an errno.
+  @spec file_get(binary()) :: {:ok, attribute()} | {:error, pos_integer()}
+  def file_get(_path), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec file_set(binary(), triple(), non_neg_integer()) :: {:ok, {}} | {:error, pos_integer()}
+  def file_set(_path, _masks, _rootid), do: :erlang.nif_error(:nif_not_loaded)
+
+  @spec file_remove(binary()) :: {:ok, {}} | {:error, pos_integer()}
+  def file_remove(_path), do: :erlang.nif_error(:nif_not_loaded)
+
+  # What the bytes of an attribute say.
+  @spec file_decode(binary()) :: {:ok, attribute()} | {:error, pos_integer()}
+  def file_decode(_bytes), do: :erlang.nif_error(:nif_not_loaded)
 end

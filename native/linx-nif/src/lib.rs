@@ -1,12 +1,18 @@
 //! The NIF behind `Linx.Native`: terms in, `linx-caps` and `linx-sys`, terms out.
 //!
-//! Every function runs on a normal scheduler: reading a status file takes some ten microseconds, and
-//! lists are taken in slices. A panic becomes the exception `nif_panicked`: rustler catches it, which
-//! needs the profile's `panic = "unwind"` (the default).
+//! Functions run on a normal scheduler: reading a status file takes some ten microseconds, texts are
+//! bounded, and lists are taken in slices. What a file system can delay runs on a dirty one.
+//!
+//! A panic becomes the exception `nif_panicked`: rustler catches it, which needs the profile's
+//! `panic = "unwind"` (the default).
 
 mod caps;
+mod file;
+mod iab;
 mod securebits;
+mod set;
 mod status;
+mod text;
 
 use rustler::{Env, Term};
 
