@@ -215,7 +215,13 @@ defmodule Linx.RunTest do
     end
   end
 
-  ## Helpers: the task as an operating system process
+  @tag :root
+  test "in a project, what compiling says stays off standard output" do
+    command = "exec mix linx.run --keep none -- echo mine 2>/dev/null"
+    assert {"mine\n", 0} = System.cmd("sh", ["-c", command], env: [{"MIX_ENV", "test"}])
+  end
+
+  ## Helpers: the task as an operating system process, outside of any project
 
   defp workload_sets(args) do
     {text, "", 0} = linx_run(args ++ ~w(-- cat /proc/self/status))
@@ -245,20 +251,24 @@ defmodule Linx.RunTest do
 
     redirected = ~S(errors=$1 input=$2; shift 2; exec "$@" <"$input" 2>"$errors")
     args = ["-c", redirected, "sh", errors, opts[:stdin] || "/dev/null" | command]
-    {out, status} = System.cmd("sh", args, env: [{"MIX_ENV", "test"} | opts[:env] || []])
+
+    {out, status} =
+      System.cmd("sh", args, env: environment() ++ (opts[:env] || []), cd: outside())
+
     err = File.read!(errors)
     File.rm!(errors)
     {out, err, status}
   end
 
+  defp outside, do: System.tmp_dir!()
+
+  defp environment, do: [{"ERL_LIBS", Path.dirname(Application.app_dir(:linx))}]
+
   defp open(args) do
     mix = System.find_executable("mix")
-
-    port =
-      Port.open(
-        {:spawn_executable, mix},
-        [:binary, :exit_status, args: ["linx.run" | args], env: [{~c"MIX_ENV", ~c"test"}]]
-      )
+    env = for {name, value} <- environment(), do: {to_charlist(name), to_charlist(value)}
+    options = [:binary, :exit_status, args: ["linx.run" | args], env: env, cd: outside()]
+    port = Port.open({:spawn_executable, mix}, options)
 
     {:os_pid, os_pid} = Port.info(port, :os_pid)
     {port, os_pid}
