@@ -130,7 +130,12 @@ defmodule Linx.ProcessAgentTest do
     end
   end
 
-  defp kill_agent, do: System.cmd("kill", ["-KILL", "#{shared_agent()}"])
+  # Returns when the port's owner has noticed.
+  defp kill_agent do
+    agent = shared_agent()
+    System.cmd("kill", ["-KILL", "#{agent}"])
+    eventually(fn -> agent_pid() != agent end)
+  end
 
   defp shared_agent do
     eventually(fn -> agent_pid() != nil end)

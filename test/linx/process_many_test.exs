@@ -4,6 +4,7 @@ defmodule Linx.ProcessManyTest do
   import Linx.TestWorkloads
 
   test "1,000 sessions parked at once, then released: 1,000 ends, nothing left behind" do
+    all_quiet()
     launch(argv: ["true"])
     assert {_output, {:exited, 0}} = collect()
     before = %{agent: open_files(agent_pid()), vm: open_files("self"), ports: length(Port.list())}

@@ -44,7 +44,10 @@ defmodule Linx.ProcessNamespacesTest do
 
   describe "enter/2" do
     setup do
-      {session, pid} = launch(argv: ["sleep", "300"], namespaces: [:net, :uts, :ipc, :pid])
+      # SIGTERM means nothing to a pid 1.
+      types = [:net, :uts, :ipc, :pid]
+      opts = [argv: ["sleep", "300"], namespaces: types, orphan_policy: {:kill, 0}]
+      {session, pid} = launch(opts)
       %{target_session: session, target: pid}
     end
 

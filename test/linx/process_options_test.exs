@@ -5,12 +5,15 @@ defmodule Linx.ProcessOptionsTest do
 
   alias Linx.AgentPort
 
+  setup do
+    Linx.TestWorkloads.all_quiet()
+  end
+
   # What was refused has started nothing: no session, and no workload.
   defp refused(opts) do
-    before = AgentPort.status().sessions
     assert {:error, reason} = Linx.Process.spawn(opts)
     assert {:error, ^reason} = Linx.Process.enter(1, opts)
-    assert AgentPort.status().sessions == before
+    assert AgentPort.status().sessions == 0
     refute_received {:linx_process, _, _}
     reason
   end

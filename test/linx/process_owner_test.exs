@@ -3,6 +3,16 @@ defmodule Linx.ProcessOwnerTest do
 
   import Linx.TestWorkloads
 
+  @moduletag :capture_log
+
+  setup_all do
+    {_, 0} = System.cmd("epmd", ["-daemon"])
+    name = :"linx#{System.pid()}@localhost"
+    # The daemon is not there yet when its command returns.
+    eventually(fn -> match?({:ok, _}, Node.start(name, :shortnames)) end)
+    on_exit(&Node.stop/0)
+  end
+
   test "tag: is in every event" do
     for tag <- [:a, nil, {:b, 1}] do
       opts = [argv: ["echo", "hi"], stdio: :pipe, tag: tag, auto_proceed: true]
@@ -85,17 +95,11 @@ defmodule Linx.ProcessOwnerTest do
 
   describe "on another node" do
     setup do
-      {_, 0} = System.cmd("epmd", ["-daemon"])
-
-      unless Node.alive?(),
-        do: {:ok, _} = Node.start(:"linx#{System.pid()}@localhost", :shortnames)
-
       args = for path <- :code.get_path(), arg <- ['-pa', path], do: arg
 
       {:ok, peer, node} =
         :peer.start_link(%{name: :peer.random_name(), host: 'localhost', args: args})
 
-      on_exit(fn -> Node.stop() end)
       %{peer: peer, node: node}
     end
 

@@ -70,6 +70,9 @@ defmodule Linx.TestWorkloads do
     send(test, {:total, byte_size(bytes), Linx.Process.wait(session)})
   end
 
+  # Waits until the sessions of earlier tests have gone.
+  def all_quiet, do: eventually(fn -> Linx.AgentPort.status().sessions == 0 end)
+
   # Whether a process exists and is no zombie.
   def alive?(pid) do
     case File.read("/proc/#{pid}/stat") do

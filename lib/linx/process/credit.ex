@@ -31,7 +31,7 @@ defmodule Linx.Process.Credit do
     count: 0,
     held: 0,
     since_probe: 0,
-    long?: false,
+    rest: @last_delay,
     delay: @first_delay
   ]
 
@@ -45,7 +45,7 @@ defmodule Linx.Process.Credit do
           count: non_neg_integer(),
           held: non_neg_integer(),
           since_probe: non_neg_integer(),
-          long?: boolean(),
+          rest: pos_integer(),
           delay: pos_integer()
         }
 
@@ -83,7 +83,8 @@ defmodule Linx.Process.Credit do
   def handle(%{probe: probe} = credit, {:linx_credit, :waiting, probe, waiting}) do
     case taken(%{credit | probe: nil}, waiting + credit.since_probe) do
       {0, credit} -> trickle(credit)
-      {acked, credit} -> {acked, %{credit | delay: @first_delay}}
+      {acked, %{rest: @last_delay} = credit} -> {acked, %{credit | delay: @first_delay}}
+      {acked, credit} -> {acked, %{credit | delay: credit.rest}}
     end
   end
 
@@ -104,9 +105,7 @@ defmodule Linx.Process.Credit do
 
   defp schedule(credit), do: credit
 
-  defp longest(credit) do
-    if credit.long? or not local?(credit), do: @slow_delay, else: @last_delay
-  end
+  defp longest(credit), do: if(local?(credit), do: credit.rest, else: @slow_delay)
 
   defp look(%{held: 0} = credit), do: {0, credit}
 
@@ -120,12 +119,18 @@ defmodule Linx.Process.Credit do
 
   defp count(credit) do
     case Process.info(credit.owner, :message_queue_len) do
-      {:message_queue_len, waiting} -> taken(%{credit | long?: waiting > @short}, waiting)
+      {:message_queue_len, waiting} -> taken(%{credit | rest: rest(waiting)}, waiting)
       nil -> taken(credit, 0)
     end
   end
 
-  defp look_closer(%{long?: true, delay: delay} = credit) when delay < @slow_delay, do: credit
+  # Looking through a mailbox copies it: the longer it is, the more rarely that is done.
+  defp rest(waiting) when waiting <= @short, do: @last_delay
+  defp rest(waiting), do: max(@last_delay, div(waiting, 100))
+
+  defp look_closer(%{rest: rest, delay: delay} = credit) when rest > @last_delay and delay < rest,
+    do: credit
+
   defp look_closer(%{held: 0} = credit), do: credit
 
   defp look_closer(credit) do
