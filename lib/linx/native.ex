@@ -26,6 +26,36 @@ defmodule Linx.Native do
   @typedoc "The revision, the effective bit, the masks and the rootid."
   @type attribute :: {1..3, boolean(), triple(), non_neg_integer()}
 
+  @type id :: 0..0xFFFF_FFFF
+
+  @typedoc "Real, effective, saved and file-system id."
+  @type ids :: {id(), id(), id(), id()}
+
+  @typedoc "Permitted, inheritable, the effective bit and the rootid."
+  @type file_sets :: {non_neg_integer(), non_neg_integer(), boolean(), id()}
+
+  @typedoc "What execve asks of a thread."
+  @type task :: %{
+          state: masks(),
+          uid: ids(),
+          gid: ids(),
+          groups: [id()],
+          securebits: non_neg_integer(),
+          no_new_privs: boolean(),
+          shared_fs: boolean(),
+          weakly_traced: boolean()
+        }
+
+  @typedoc "What execve asks of a file."
+  @type program :: %{
+          file_caps: file_sets() | nil,
+          owner: id(),
+          group: id(),
+          mode: non_neg_integer(),
+          nosuid: boolean(),
+          foreign_namespace: boolean()
+        }
+
   @doc false
   def load do
     # A recompilation deletes the module first; until it is purged it holds the library, which
@@ -107,4 +137,52 @@ defmodule Linx.Native do
   # What the bytes of an attribute say.
   @spec file_decode(binary()) :: {:ok, attribute()} | {:error, pos_integer()}
   def file_decode(_bytes), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The bit of a capability's name in any spelling of libcap's, or of a number below 64.
+  @spec cap_from_text(binary()) :: 0..63 | nil
+  def cap_from_text(_text), do: :erlang.nif_error(:nif_not_loaded)
+
+  # How many capabilities the running kernel has.
+  @spec max_bits() :: 1..64
+  def max_bits, do: :erlang.nif_error(:nif_not_loaded)
+
+  # Pid, parent, name, effective uid and sets of every process in a procfs.
+  @spec list_processes(binary()) ::
+          {:ok, [{pos_integer(), non_neg_integer(), binary(), id(), masks()}]}
+          | {:error, pos_integer() | :bad_status}
+  def list_processes(_proc), do: :erlang.nif_error(:nif_not_loaded)
+
+  # Id and sets of every thread in a task directory of procfs.
+  @spec list_threads(binary()) ::
+          {:ok, [{pos_integer(), masks()}]} | {:error, pos_integer() | :bad_status}
+  def list_threads(_dir), do: :erlang.nif_error(:nif_not_loaded)
+
+  # All that a status file tells of privilege: sets, user ids, group ids, groups, no_new_privs.
+  @spec read_task(binary()) ::
+          {:ok, {masks(), ids(), ids(), [id()], boolean() | nil}}
+          | {:error, pos_integer() | :bad_status}
+  def read_task(_path), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The secure bits of the calling thread.
+  @spec securebits() :: {:ok, non_neg_integer()} | {:error, pos_integer()}
+  def securebits, do: :erlang.nif_error(:nif_not_loaded)
+
+  # libcap's name for a combination of secure bits and sets.
+  @spec mode(non_neg_integer(), masks()) ::
+          :uncertain | :nopriv | :pure1e_init | :pure1e | :hybrid
+  def mode(_securebits, _masks), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The rules of execve one by one, and the task after it, or the mask of what the file insists on in vain.
+  @spec explain_execve(task(), program(), %{version: {id(), id()}, max_bits: 0..64}) ::
+          {[map()], {:ok, map()} | {:error, non_neg_integer()}}
+  def explain_execve(_task, _program, _kernel), do: :erlang.nif_error(:nif_not_loaded)
+
+  # The file whose rights count when a path is executed, below a root, and the interpreters that lead there.
+  @spec exec_file(binary() | nil, binary()) ::
+          {:ok, {program(), [binary()]}} | {:error, pos_integer()}
+  def exec_file(_root, _path), do: :erlang.nif_error(:nif_not_loaded)
+
+  # A triple as a file stores it.
+  @spec file_sets(triple()) :: {:ok, file_sets()} | {:error, pos_integer()}
+  def file_sets(_triple), do: :erlang.nif_error(:nif_not_loaded)
 end

@@ -7,8 +7,10 @@
 //! `panic = "unwind"` (the default).
 
 mod caps;
+mod execve;
 mod file;
 mod iab;
+mod process;
 mod securebits;
 mod set;
 mod status;

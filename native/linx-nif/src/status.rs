@@ -5,16 +5,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use linx_caps::status::parse_caps;
-use linx_caps::State;
+use linx_caps::{CapSet, State};
 use linx_sys::status::{ReadError, MAX_SIZE};
 use rustler::{Binary, Encoder, Env, Term};
 
 use crate::atoms;
 
 /// Effective, permitted, inheritable, bounding, ambient.
-type Masks = (u64, u64, u64, u64, u64);
+pub type Masks = (u64, u64, u64, u64, u64);
 
-enum Failure {
+/// Why there are no sets.
+pub enum Failure {
     Errno(i32),
     /// The text lacks the five `Cap…` lines, or they are malformed.
     BadStatus,
@@ -63,7 +64,12 @@ fn masks(text: &[u8]) -> Result<Masks, Failure> {
     if text.len() > MAX_SIZE {
         return Err(Failure::BadStatus);
     }
-    let state = parse_caps(text).map_err(|_| Failure::BadStatus)?;
+    parse_caps(text)
+        .map(to_masks)
+        .map_err(|_| Failure::BadStatus)
+}
+
+pub fn to_masks(state: State) -> Masks {
     let State {
         inheritable,
         permitted,
@@ -72,6 +78,18 @@ fn masks(text: &[u8]) -> Result<Masks, Failure> {
         ambient,
     } = state;
     let sets = [effective, permitted, inheritable, bounding, ambient];
-    let [e, p, i, b, a] = sets.map(linx_caps::CapSet::bits);
-    Ok((e, p, i, b, a))
+    let [e, p, i, b, a] = sets.map(CapSet::bits);
+    (e, p, i, b, a)
+}
+
+pub fn from_masks((e, p, i, b, a): Masks) -> State {
+    let [effective, permitted, inheritable, bounding, ambient] =
+        [e, p, i, b, a].map(CapSet::from_bits);
+    State {
+        inheritable,
+        permitted,
+        effective,
+        bounding,
+        ambient,
+    }
 }

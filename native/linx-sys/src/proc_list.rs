@@ -11,7 +11,7 @@ use nix::fcntl::{openat, OFlag};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
 
-use crate::status::MAX_SIZE;
+use crate::status::{ReadError, MAX_SIZE};
 
 /// What a status file fits in, save that of a process with a great many groups.
 const USUAL_SIZE: usize = 16 * 1024;
@@ -27,15 +27,15 @@ const NAME_ROOM: usize = 32;
 ///
 /// # Errors
 /// The errno of open(2) or getdents(2) on `dir`; of open(2) or read(2) on a status file, such as `EMFILE`;
-/// `EFBIG` for a status file of more than [`MAX_SIZE`] bytes.
+/// [`ReadError::TooLarge`] for a status file of more than [`MAX_SIZE`] bytes.
 ///
 /// ```
 /// let mut pids = Vec::new();
 /// linx_sys::proc_list::each(std::path::Path::new("/proc"), |pid, _text| pids.push(pid))?;
 /// assert!(pids.contains(&std::process::id()));
-/// # Ok::<(), nix::errno::Errno>(())
+/// # Ok::<(), linx_sys::status::ReadError>(())
 /// ```
-pub fn each(dir: &Path, mut with: impl FnMut(u32, &[u8])) -> Result<(), Errno> {
+pub fn each(dir: &Path, mut with: impl FnMut(u32, &[u8])) -> Result<(), ReadError> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut entries = Dir::open(dir, flags, Mode::empty())?;
     let names = Dir::open(dir, flags, Mode::empty())?;
@@ -46,8 +46,8 @@ pub fn each(dir: &Path, mut with: impl FnMut(u32, &[u8])) -> Result<(), Errno> {
         };
         match read_status(names.as_fd(), id, &mut buffer) {
             Ok(length) => with(id, buffer.get(..length).unwrap_or_default()),
-            Err(Errno::ENOENT | Errno::ESRCH | Errno::EACCES | Errno::EPERM) => {}
-            Err(errno) => return Err(errno),
+            Err(ReadError::Errno(libc::ENOENT | libc::ESRCH | libc::EACCES | libc::EPERM)) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -58,7 +58,7 @@ fn id(name: &CStr) -> Option<u32> {
 }
 
 /// Reads the status of `id` into the buffer, which grows as it must.
-fn read_status(dir: BorrowedFd<'_>, id: u32, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
+fn read_status(dir: BorrowedFd<'_>, id: u32, buffer: &mut Vec<u8>) -> Result<usize, ReadError> {
     let mut room = [0; NAME_ROOM];
     let name = status_name(id, &mut room)?;
     let file = openat(dir, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
@@ -76,7 +76,7 @@ fn read_status(dir: BorrowedFd<'_>, id: u32, buffer: &mut Vec<u8>) -> Result<usi
             return Ok(filled);
         }
         if buffer.len() > MAX_SIZE {
-            return Err(Errno::EFBIG);
+            return Err(ReadError::TooLarge);
         }
         buffer.resize(buffer.len() * 2, 0);
     }
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    fn texts(dir: &Path) -> Result<Vec<(u32, Vec<u8>)>, Errno> {
+    fn texts(dir: &Path) -> Result<Vec<(u32, Vec<u8>)>, ReadError> {
         let mut found = Vec::new();
         each(dir, |id, text| found.push((id, text.to_vec())))?;
         Ok(found)
@@ -136,13 +136,14 @@ mod tests {
         let too_large = texts(&dir);
         fs::remove_dir_all(&dir).unwrap();
         assert!(found == [(1, vec![b'x'; 3 * USUAL_SIZE]), (2, b"y".to_vec())]);
-        assert!(too_large == Err(Errno::EFBIG));
+        assert!(too_large == Err(ReadError::TooLarge));
     }
 
     #[test]
     fn a_directory_that_is_not_there_is_an_error() {
         let gone = texts(Path::new("/proc/1234567890/task"));
-        assert_eq!(gone, Err(Errno::ENOENT));
-        assert_eq!(texts(Path::new("/proc/version")), Err(Errno::ENOTDIR));
+        assert_eq!(gone, Err(ReadError::Errno(libc::ENOENT)));
+        let no_directory = texts(Path::new("/proc/version"));
+        assert_eq!(no_directory, Err(ReadError::Errno(libc::ENOTDIR)));
     }
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use nix::errno::Errno;
+
 /// What a status file usually fits in; longer are those of a process with many groups.
 const USUAL_SIZE: usize = 4096;
 
@@ -19,6 +21,12 @@ pub enum ReadError {
     /// More than [`MAX_SIZE`] bytes: not a status file.
     #[error("larger than a status file can be")]
     TooLarge,
+}
+
+impl From<Errno> for ReadError {
+    fn from(errno: Errno) -> ReadError {
+        ReadError::Errno(errno as i32)
+    }
 }
 
 impl From<io::Error> for ReadError {
