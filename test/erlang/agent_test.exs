@@ -18,4 +18,10 @@ defmodule Linx.PlainErlangTest do
              {0, "3 passed, 0 failed"},
            out
   end
+
+  test "the program is the one that the protocol's page shows" do
+    page = File.read!("docs/PROTOCOL.md")
+    program = __DIR__ |> Path.join("agent_test.escript") |> File.read!() |> String.trim()
+    assert String.contains?(page, program)
+  end
 end
