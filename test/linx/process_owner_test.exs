@@ -95,10 +95,10 @@ defmodule Linx.ProcessOwnerTest do
 
   describe "on another node" do
     setup do
-      args = for path <- :code.get_path(), arg <- ['-pa', path], do: arg
+      args = for path <- :code.get_path(), arg <- [~c"-pa", path], do: arg
 
       {:ok, peer, node} =
-        :peer.start_link(%{name: :peer.random_name(), host: 'localhost', args: args})
+        :peer.start_link(%{name: :peer.random_name(), host: ~c"localhost", args: args})
 
       %{peer: peer, node: node}
     end
@@ -165,6 +165,20 @@ defmodule Linx.ProcessOwnerTest do
       heard(listener, count)
     else
       messages
+    end
+  end
+
+  # The daemon is asked for before it listens.
+  defp start_epmd(tries) do
+    {_, 0} = System.cmd("epmd", ["-daemon"])
+
+    case System.cmd("epmd", ["-names"], stderr_to_stdout: true) do
+      {_names, 0} ->
+        :ok
+
+      _not_yet when tries > 0 ->
+        Process.sleep(50)
+        start_epmd(tries - 1)
     end
   end
 end
