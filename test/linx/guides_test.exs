@@ -5,7 +5,8 @@ defmodule Linx.GuidesTest do
 
   @moduletag :root
 
-  @directory Path.join(System.tmp_dir!(), "linx-guides-#{System.pid()}")
+  # Not "linx-...": in the code path that would be taken for a version of the application.
+  @directory Path.join(System.tmp_dir!(), "guides-#{System.pid()}")
 
   File.mkdir_p!(@directory)
   Code.prepend_path(@directory)
