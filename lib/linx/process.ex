@@ -54,6 +54,7 @@ defmodule Linx.Process do
   | option | meaning | answer to a bad value |
   |---|---|---|
   | `argv:` (required) | list of binaries. A first element with a `/` is used as it is, one without is looked up in the workload's `PATH` | `:argv_required`, `{:bad_argv, term}` |
+  | `path:` | the program, where it is not the first element of `argv:`; found as that is | `{:bad_path, term}` |
   | `env:` | the whole environment: `["K=V"]`, `[{"K", "V"}]` or a map; default: the VM's own, as it is at the call | `{:bad_env, term}` |
   | `cwd:` | working directory, entered just before exec; default: the VM's own | `{:bad_cwd, term}` |
   | `stdio:` | `:inherit` (default), `:devnull`, `:pipe`, `:pty`, or for each descriptor `[stdin: d, stdout: d, stderr: d]`, `d` one of `:inherit`, `:devnull`, `:pipe`, `{:file, path}`, `{:connect_unix, path}`; `stderr: :stdout` joins them | `{:bad_stdio, term}` |
@@ -96,6 +97,7 @@ defmodule Linx.Process do
 
   @type option ::
           {:argv, [binary(), ...]}
+          | {:path, binary()}
           | {:env, [binary()] | [{binary(), binary()}] | %{optional(binary()) => binary()}}
           | {:cwd, binary()}
           | {:stdio,

@@ -12,6 +12,7 @@ defmodule Linx.Process.Options do
   # In the order in which their values are looked at.
   @keys [
     :argv,
+    :path,
     :env,
     :cwd,
     :stdio,
@@ -35,6 +36,7 @@ defmodule Linx.Process.Options do
     :target,
     :owner,
     :argv,
+    :path,
     :env,
     :cwd,
     :vm_cwd,
@@ -62,6 +64,7 @@ defmodule Linx.Process.Options do
           target: pos_integer() | nil,
           owner: pid(),
           argv: [binary(), ...],
+          path: binary() | nil,
           env: [binary()],
           cwd: binary() | nil,
           vm_cwd: binary() | nil,
@@ -104,6 +107,7 @@ defmodule Linx.Process.Options do
       no_new_privs: options.no_new_privs,
       orphan: options.orphan_policy
     }
+    |> put_some(:path, options.path)
     |> put_some(:cwd, options.cwd || cwd)
     |> put_some(:namespaces, options.namespaces)
     |> put_some(:enter, options.target)
@@ -154,7 +158,10 @@ defmodule Linx.Process.Options do
   defp check(:argv, [_ | _] = argv), do: all(argv, &string?/1)
   defp check(:env, env) when is_map(env) and not is_struct(env), do: pairs(Map.to_list(env))
   defp check(:env, env) when is_list(env), do: pairs(env)
-  defp check(:cwd, cwd), do: if(string?(cwd), do: {:ok, cwd}, else: :bad)
+
+  defp check(key, path) when key in [:path, :cwd],
+    do: if(string?(path), do: {:ok, path}, else: :bad)
+
   defp check(:stdio, stdio), do: stdio(stdio)
   defp check(:owner, owner) when is_pid(owner), do: {:ok, owner}
   defp check(:tag, tag), do: {:ok, {:tag, tag}}

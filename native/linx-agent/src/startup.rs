@@ -69,7 +69,8 @@ pub fn prepare(
         None => heritage.env.clone(),
     };
     let argv = strings(&spec.argv)?;
-    let paths = candidates(spec.argv.first().copied().unwrap_or_default(), &env)?;
+    let program = spec.path.or(spec.argv.first().copied());
+    let paths = candidates(program.unwrap_or_default(), &env)?;
     let cwd = spec.cwd.map(string).transpose()?;
     let (stdio, streams) = open_stdio(&spec)?;
     let (fresh, join) = namespaces(&spec, heritage)?;

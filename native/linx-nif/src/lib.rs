@@ -10,6 +10,7 @@ mod caps;
 mod execve;
 mod file;
 mod iab;
+mod mode;
 mod process;
 mod securebits;
 mod set;

@@ -18,6 +18,8 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 pub struct SpawnSpec<'a> {
     /// The command, at least its name.
     pub argv: Vec<&'a [u8]>,
+    /// The program, where it is not `argv`'s first element.
+    pub path: Option<&'a [u8]>,
     /// The whole environment, each entry `NAME=VALUE`; `None` is the agent's own.
     pub env: Option<Vec<&'a [u8]>>,
     /// The working directory; `None` is the agent's own.
@@ -111,6 +113,7 @@ impl<'a> SpawnSpec<'a> {
 #[derive(Default)]
 struct Given<'a> {
     argv: Option<Vec<&'a [u8]>>,
+    path: Option<&'a [u8]>,
     env: Option<Vec<&'a [u8]>>,
     cwd: Option<&'a [u8]>,
     stdio: Option<Stdio<'a>>,
@@ -128,6 +131,7 @@ impl<'a> Given<'a> {
     fn put(&mut self, key: &[u8], term: Term<'a>) -> Decoded<()> {
         match key {
             b"argv" => once(&mut self.argv, value::list(term, value::text)),
+            b"path" => once(&mut self.path, value::text(term)),
             b"env" => once(&mut self.env, value::list(term, value::env_entry)),
             b"cwd" => once(&mut self.cwd, value::text(term)),
             b"stdio" => once(&mut self.stdio, stdio(term)),
@@ -157,6 +161,7 @@ impl<'a> Given<'a> {
         };
         Ok(SpawnSpec {
             argv,
+            path: self.path,
             env: self.env,
             cwd: self.cwd,
             stdio: self.stdio.unwrap_or(Stdio::INHERIT),

@@ -15,6 +15,7 @@ fn spec<'a>(argv: &[&'a str]) -> SpawnSpec<'a> {
     let inherit = Channel::Inherit;
     SpawnSpec {
         argv: argv.iter().map(|argument| argument.as_bytes()).collect(),
+        path: None,
         env: None,
         cwd: None,
         stdio: Stdio::Each {

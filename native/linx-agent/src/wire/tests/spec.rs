@@ -97,11 +97,18 @@ fn unknown_and_repeated_keys_are_refused() {
 }
 
 #[test]
+fn a_program_may_have_a_path_beside_its_name() {
+    accepted("path", binary(b"/bin/true"));
+    refused("path", atom("true"));
+}
+
+#[test]
 fn zero_bytes_are_refused_in_every_string() {
     let nul = || binary(b"a=\0");
     let path = |kind: &str| tuple(&[atom(kind), nul()]);
     let pipe = || atom("pipe");
     refused("cwd", nul());
+    refused("path", nul());
     refused("env", list(&[nul()]));
     refused("stdio", stdio(path("file"), pipe(), pipe()));
     refused("stdio", stdio(pipe(), path("connect_unix"), pipe()));
