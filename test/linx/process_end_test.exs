@@ -166,7 +166,9 @@ defmodule Linx.ProcessEndTest do
       kill_vm(port)
       eventually(fn -> not alive?(parked) end)
       assert alive?(plain) and alive?(stubborn)
-      for pid <- [plain, stubborn], do: System.cmd("kill", ["-KILL", "-#{pid}"])
+      left = [plain, stubborn | children(stubborn)]
+      for pid <- left, do: System.cmd("kill", ["-KILL", "#{pid}"])
+      eventually(fn -> not Enum.any?(left, &alive?/1) end)
     end
 
     defp second_vm(policy) do

@@ -3,6 +3,8 @@ defmodule Linx.ProcessManyTest do
 
   import Linx.TestWorkloads
 
+  # The agent's files are not for everybody to look at.
+  @tag :root
   test "1,000 sessions parked at once, then released: 1,000 ends, nothing left behind" do
     all_quiet()
     launch(argv: ["true"])

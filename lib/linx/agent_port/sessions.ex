@@ -77,8 +77,10 @@ defmodule Linx.AgentPort.Sessions do
   @doc "Forgets the session whose process went down, and tells its id."
   @spec down(t(), reference()) :: {Frame.id() | nil, t()}
   def down(sessions, monitor) do
-    id = Map.get(sessions.by_monitor, monitor)
-    {id, ended(sessions, id)}
+    case sessions.by_monitor do
+      %{^monitor => id} -> {id, ended(sessions, id)}
+      _ -> {nil, sessions}
+    end
   end
 
   @doc "All sessions forgotten: their processes, and `{host_pid, grace}` of the children to be killed."
