@@ -79,12 +79,13 @@ impl Found {
 
 /// Reads blanks, 1 to 16 hex digits, blanks, and the end of the line; gives the next line's start.
 fn hex_line(value: &[u8]) -> Option<(u64, Option<&[u8]>)> {
-    let (bits, rest) = match value.split_first_chunk::<18>() {
-        Some(([b'\t', digits @ .., b'\n'], next)) => {
-            return Some((padded_hex(digits)?, Some(next)))
+    if let Some(([b'\t', digits @ .., b'\n'], next)) = value.split_first_chunk::<18>() {
+        // Shorter lines can fill the same 18 bytes; those are read below.
+        if let Some(bits) = padded_hex(digits) {
+            return Some((bits, Some(next)));
         }
-        _ => short_hex(skip_blanks(value))?,
-    };
+    }
+    let (bits, rest) = short_hex(skip_blanks(value))?;
     match skip_blanks(rest) {
         [] => Some((bits, None)),
         [b'\n', next @ ..] => Some((bits, Some(next))),

@@ -122,6 +122,17 @@ fn malformed_other_lines_are_named() {
 }
 
 #[test]
+fn two_short_lines_are_not_taken_for_a_long_one() {
+    // The second newline stands where that of a value of sixteen digits would.
+    let text = b"CapInh:\tf4\nCapBnd:  FfF \nCapPrm: 2\nCapEff: 1\nCapAmb: 0\n";
+    let state = parse_caps(text).unwrap();
+    assert_eq!(
+        (state.inheritable.bits(), state.bounding.bits()),
+        (0xf4, 0xfff)
+    );
+}
+
+#[test]
 fn unknown_cap_lines_are_skipped() {
     let text = format!("CapNew:\tzz\nCap\nCapInhX:\t1\n xCapEff:\t9\n{MINIMAL}");
     assert_eq!(parse_caps(text.as_bytes()).unwrap().effective.bits(), 3);
