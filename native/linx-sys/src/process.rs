@@ -26,15 +26,25 @@ pub fn prepare_process() -> Result<Quiet, Errno> {
         return Err(Errno::EBUSY);
     }
     SigSet::all().thread_block()?;
-    for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is no handler, so no code of ours can run in signal context. The few signals
-        // that cannot be changed are refused, which is as good.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
-    }
+    reset_dispositions();
     prctl(libc::PR_SET_DUMPABLE, 0)?;
     Ok(Quiet {
         _not_send: PhantomData,
     })
+}
+
+/// Gives every signal its default disposition. By the bare system call: libc keeps signals 32 and 33 to
+/// itself, and a parent (make, for one) may have left them ignored.
+fn reset_dispositions() {
+    const SIGNALS: usize = 64;
+    // `struct sigaction` as the kernel has it: all zero is SIG_DFL, no flags, no mask, on every architecture.
+    let default = [0u64; 4];
+    for number in 1..=SIGNALS {
+        let args = [number, default.as_ptr() as usize, 0, size_of::<u64>(), 0, 0];
+        // SAFETY: the kernel reads one sigaction, no larger than `default`. SIG_DFL is no handler, so no code
+        // of ours can run in signal context. SIGKILL and SIGSTOP are refused, which is as good.
+        unsafe { crate::raw::syscall(libc::SYS_rt_sigaction, args) };
+    }
 }
 
 /// Leaves the caller's process group and session, so that signals sent to those do not reach it. That it
@@ -137,7 +147,8 @@ pub fn signal_group(pid: i32, number: i32) -> Result<(), Errno> {
 }
 
 /// Whether a child whose close-on-exec descriptors have closed is on its way out rather than in a new program: a process
-/// that exits has let go of its memory by then (`exit_mm` comes before `exit_files`).
+/// that exits has let go of its memory by then (`exit_mm` comes before `exit_files`). One that executes is
+/// waited for until it has its new credentials (`exec_update_lock`), so that they can be read from here on.
 pub fn is_exiting(pid: i32) -> bool {
     let mut byte = 0u8;
     let local = libc::iovec {
