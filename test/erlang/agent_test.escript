@@ -29,7 +29,7 @@ confined_launch(Port, LastCap) ->
     All = (1 bsl (LastCap + 1)) - 1,
     send(Port, {verb, Id, {drop_bounding, All band bnot ?NET_BIND_SERVICE}}),
     send(Port, {sync, Id}),
-    {synced, Id} = next(Port),
+    {synced, Id, _Securebits} = next(Port),
     ?NET_BIND_SERVICE = bounding(Pid),
     send(Port, {proceed, Id}),
     {running, Id} = next(Port),

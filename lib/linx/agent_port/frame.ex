@@ -28,7 +28,7 @@ defmodule Linx.AgentPort.Frame do
           | :running
           | {:output, stream(), binary()}
           | {:written, non_neg_integer()}
-          | :synced
+          | {:synced, securebits :: non_neg_integer()}
           | {:fault, atom()}
 
   @type decoded ::
@@ -79,7 +79,9 @@ defmodule Linx.AgentPort.Frame do
        do: {:ok, {:event, id, {:output, stream, bytes}}}
 
   defp of_session({:written, n}, id) when is_integer(n), do: {:ok, {:event, id, {:written, n}}}
-  defp of_session({:synced}, id), do: {:ok, {:event, id, :synced}}
+
+  defp of_session({:synced, securebits}, id) when is_integer(securebits) and securebits >= 0,
+    do: {:ok, {:event, id, {:synced, securebits}}}
 
   defp of_session({:ready, host_pid, child_pid}, id)
        when is_integer(host_pid) and is_integer(child_pid),

@@ -66,6 +66,15 @@ defmodule Linx.Process.Calls do
     if state in @early, do: postpone(), else: settled(:host_pid, from, state, data)
   end
 
+  def handle(:checkpoint, from, state, data) do
+    case state do
+      :ready -> {:keep_state, SessionData.settle(data, from, :checkpoint)}
+      :running -> reply(from, {:error, :running})
+      :done -> reply(from, {:error, :no_process})
+      _undecided -> postpone()
+    end
+  end
+
   def handle(:info, from, state, data) do
     cond do
       state in @undecided -> postpone()

@@ -48,10 +48,12 @@ defmodule Linx.Process.Ending do
   @doc """
   What `host_pid/1`, `info/1` and a reader of capabilities are told once there is nothing more to wait for.
   """
-  @spec answer(:settle | :host_pid | :info, SessionData.t()) :: term()
+  @spec answer(:settle | :host_pid | :checkpoint | :info, SessionData.t()) :: term()
   def answer(:settle, _data), do: :ok
   def answer(:host_pid, %{host_pid: nil}), do: {:error, :no_process}
   def answer(:host_pid, data), do: {:ok, data.host_pid}
+  def answer(:checkpoint, %{result: nil} = data), do: {:ok, SessionData.checkpoint(data)}
+  def answer(:checkpoint, _data), do: {:error, :no_process}
   def answer(:info, %{result: nil} = data), do: {:ok, SessionData.info(data, :ready)}
   def answer(:info, data), do: {:ok, SessionData.info(data, stage(data.result))}
 

@@ -66,6 +66,14 @@ defmodule Linx.Process.Session do
     end
   end
 
+  @doc """
+  What a parked child will exec with and procfs does not tell, when every verb sent so far has been applied. Waits for the
+  checkpoint.
+  """
+  @spec checkpoint(pid()) ::
+          {:ok, SessionData.checkpoint()} | {:error, :running | :no_process}
+  def checkpoint(session) when is_pid(session), do: call(session, :checkpoint)
+
   @impl true
   def callback_mode, do: :handle_event_function
 
@@ -171,7 +179,8 @@ defmodule Linx.Process.Session do
   defp agent_event({:written, size}, _state, data),
     do: {:keep_state, SessionData.feed(data, Input.written(data.input, size))}
 
-  defp agent_event(:synced, _state, data), do: {:keep_state, synced(data)}
+  defp agent_event({:synced, securebits}, _state, data),
+    do: {:keep_state, synced(%{data | securebits: securebits})}
 
   defp agent_event({:fault, reason}, :spawned, data) when reason in @fatal_faults,
     do: finish({:error, @einval, :protocol}, data)

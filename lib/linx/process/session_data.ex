@@ -19,6 +19,7 @@ defmodule Linx.Process.SessionData do
     :child_pid,
     :result,
     :winsize,
+    :securebits,
     input: %Input{},
     signals: [],
     waiters: %{},
@@ -26,6 +27,17 @@ defmodule Linx.Process.SessionData do
     unsettled?: false,
     abort: nil
   ]
+
+  @typedoc """
+  A child at its checkpoint: its pid and secure bits, whether it will be given `no_new_privs` before its exec, and
+  the directory it will exec in, `nil` for the VM's.
+  """
+  @type checkpoint :: %{
+          host_pid: pos_integer(),
+          securebits: non_neg_integer(),
+          no_new_privs: boolean(),
+          cwd: binary() | nil
+        }
 
   @type t :: %__MODULE__{
           options: Options.t(),
@@ -39,6 +51,7 @@ defmodule Linx.Process.SessionData do
           child_pid: pos_integer() | nil,
           result: nil | {:exited, 0..255} | {:signaled, pos_integer()} | :aborted | Error.t(),
           winsize: nil | tuple(),
+          securebits: non_neg_integer() | nil,
           input: Input.t(),
           signals: [1..64],
           waiters: %{reference() => :gen_statem.from()},
@@ -154,6 +167,17 @@ defmodule Linx.Process.SessionData do
       child_pid: data.child_pid,
       pty?: data.options.stdio == :pty,
       result: data.result
+    }
+  end
+
+  @doc "The child at its checkpoint, after an answer to `settle/3`."
+  @spec checkpoint(t()) :: checkpoint()
+  def checkpoint(data) do
+    %{
+      host_pid: data.host_pid,
+      securebits: data.securebits,
+      no_new_privs: data.options.no_new_privs,
+      cwd: data.options.cwd
     }
   end
 

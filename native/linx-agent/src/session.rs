@@ -357,7 +357,10 @@ impl Session {
             }
             Report::Ready(child_pid) => self.on_ready(host, child_pid),
             Report::Failed(errno, stage) => self.failed = Some((errno, stage)),
-            Report::Synced => self.tell(host, Event::Synced { id: self.id }),
+            Report::Synced(securebits) => {
+                let id = self.id;
+                self.tell(host, Event::Synced { id, securebits });
+            }
             Report::HungUp => {}
         }
     }

@@ -27,8 +27,8 @@ pub enum Event<'a> {
     Running { id: u64 },
     /// So many bytes of input have left the agent.
     Written { id: u64, bytes: u64 },
-    /// Every verb before the sync is applied.
-    Synced { id: u64 },
+    /// Every verb before the sync is applied; the child's secure bits.
+    Synced { id: u64, securebits: i32 },
     /// Ended by itself.
     Exited { id: u64, code: i32 },
     /// Ended by a signal.
@@ -98,7 +98,9 @@ impl Event<'_> {
             Self::Written { id, bytes } => {
                 term.tuple(3).atom("written").unsigned(id).unsigned(bytes);
             }
-            Self::Synced { id } => plain(term, "synced", id),
+            Self::Synced { id, securebits } => {
+                term.tuple(3).atom("synced").unsigned(id).int(securebits);
+            }
             Self::Exited { id, code } => {
                 term.tuple(3).atom("exited").unsigned(id).int(code);
             }

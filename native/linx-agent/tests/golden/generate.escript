@@ -46,7 +46,7 @@ events() ->
     [{hello, 1, <<"0.1.0">>, #{launch => clone, last_cap => 40, pid => 4711}},
      {ready, 18446744073709551615, 4194304, 1}, {running, 0}, {output, 255, stdout, <<"out\n">>},
      {output, 256, stderr, <<>>}, {output, 65536, pty, <<0, 255>>}, {written, 7, 262144},
-     {synced, 2147483647}, {exited, 2147483648, 255}, {signaled, 4294967295, 9},
+     {synced, 2147483647, 4095}, {exited, 2147483648, 255}, {signaled, 4294967295, 9},
      {aborted, 4294967296}, {error, 1099511627776, 22, protocol}, {error, 7, 1, cap_drop_bounding},
      {fault, none, too_large}]
         ++ [{fault, 7, Reason} || Reason <- [malformed, unknown_command, bad_argument,

@@ -61,7 +61,7 @@ pub(super) unsafe extern "C" fn child_main(block: *mut Block) -> ! {
                 kind: Report::READY,
                 stage: 0,
                 errno: 0,
-                pid,
+                value: pid,
             },
         );
         if !(*block).auto_proceed {
@@ -224,21 +224,29 @@ unsafe fn run(block: *mut Block, op: *const Op) -> Outcome {
             Op::Chroot(path) => chroot(path),
             Op::SetGroups { gid, groups, count } => set_groups(gid, groups, count),
             Op::SetUid(uid) => set_uid(uid),
-            Op::Sync => {
-                report(
-                    block,
-                    Report {
-                        kind: Report::SYNCED,
-                        stage: 0,
-                        errno: 0,
-                        pid: 0,
-                    },
-                );
-                Ok(())
-            }
+            Op::Sync => sync(block),
             Op::Proceed => Ok(()),
         }
     }
+}
+
+/// # Safety
+/// As [`child_main`].
+unsafe fn sync(block: *mut Block) -> Outcome {
+    // SAFETY: prctl with numbers; the rest is the caller's promise.
+    unsafe {
+        let securebits = prctl(libc::PR_GET_SECUREBITS, 0, 0);
+        report(
+            block,
+            Report {
+                kind: Report::SYNCED,
+                stage: 0,
+                errno: 0,
+                value: securebits as i32,
+            },
+        );
+    }
+    Ok(())
 }
 
 /// # Safety
@@ -305,7 +313,7 @@ unsafe fn fork_again(block: *mut Block) -> Outcome {
                     kind: Report::FORKED,
                     stage: 0,
                     errno: 0,
-                    pid: pid as i32,
+                    value: pid as i32,
                 },
             );
             exit(0);
@@ -634,7 +642,7 @@ unsafe fn fail(block: *mut Block, stage: u32, Refused(errno): Refused) -> ! {
                 kind: Report::FAILED,
                 stage,
                 errno,
-                pid: 0,
+                value: 0,
             },
         )
     };

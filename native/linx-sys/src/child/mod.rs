@@ -69,8 +69,8 @@ pub enum Report {
     Ready(i32),
     /// A step failed with this errno; the child is leaving.
     Failed(Errno, Stage),
-    /// Everything sent before [`Order::Sync`] has been applied.
-    Synced,
+    /// Everything sent before [`Order::Sync`] has been applied, and these are the child's secure bits.
+    Synced(i32),
     /// The child has exec'd or is gone.
     HungUp,
 }
@@ -226,7 +226,7 @@ impl Child {
             kind: 0,
             stage: 0,
             errno: 0,
-            pid: 0,
+            value: 0,
         };
         let size = op::Report::SIZE;
         let wait = libc::MSG_DONTWAIT;
@@ -253,11 +253,11 @@ impl Child {
     fn understand(&mut self, raw: op::Report) -> Report {
         match raw.kind {
             op::Report::FORKED => {
-                self.pid = raw.pid;
-                Report::Forked(raw.pid)
+                self.pid = raw.value;
+                Report::Forked(raw.value)
             }
-            op::Report::READY => Report::Ready(raw.pid),
-            op::Report::SYNCED => Report::Synced,
+            op::Report::READY => Report::Ready(raw.value),
+            op::Report::SYNCED => Report::Synced(raw.value),
             _ => Report::Failed(Errno::from_raw(raw.errno), Stage::from_code(raw.stage)),
         }
     }

@@ -66,7 +66,7 @@ pub(super) enum Op {
         count: usize,
     },
     SetUid(u32),
-    /// Answer with [`Report::SYNCED`].
+    /// Answer with [`Report::SYNCED`] and the secure bits.
     Sync,
     /// The end of the checkpoint.
     Proceed,
@@ -133,7 +133,8 @@ pub(super) struct Report {
     pub kind: u32,
     pub stage: u32,
     pub errno: i32,
-    pub pid: i32,
+    /// A pid; the secure bits in [`Report::SYNCED`].
+    pub value: i32,
 }
 
 impl Report {

@@ -244,7 +244,10 @@ fn encoded_events() -> Vec<Vec<u8>> {
             id: 7,
             bytes: 262144,
         }),
-        event(Event::Synced { id: 2147483647 }),
+        event(Event::Synced {
+            id: 2147483647,
+            securebits: 0xfff,
+        }),
         event(Event::Exited {
             id: 2147483648,
             code: 255,
@@ -294,11 +297,12 @@ fn events_are_the_bytes_that_erlang_would_write() {
 fn events_are_appended() {
     let mut out = b"before".to_vec();
     Event::Running { id: 0 }.encode(&mut out);
-    Event::Synced { id: 1 }.encode(&mut out);
-    let [running, synced] = [
-        event(Event::Running { id: 0 }),
-        event(Event::Synced { id: 1 }),
-    ];
+    let synced = Event::Synced {
+        id: 1,
+        securebits: 0,
+    };
+    synced.encode(&mut out);
+    let [running, synced] = [event(Event::Running { id: 0 }), event(synced)];
     assert_eq!(out, [b"before".as_slice(), &running, &synced].concat());
 }
 
