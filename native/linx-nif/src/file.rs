@@ -27,10 +27,10 @@ fn file_get(path: Binary) -> Result<Attribute, i32> {
 #[rustler::nif(schedule = "DirtyIo")]
 fn file_set(path: Binary, masks: Masks, rootid: u32) -> Result<(), i32> {
     let bytes = FileCaps::from_caps(&caps(masks, rootid))
-        .and_then(|file| xattr::encode(&file))
+        .and_then(|caps| xattr::encode(&caps))
         .map_err(|_| INVALID)?;
     attribute::open_regular(to_path(&path))
-        .and_then(|fd| attribute::set(fd, &bytes))
+        .and_then(|file| attribute::set(file, &bytes))
         .map_err(|errno| errno as i32)
 }
 

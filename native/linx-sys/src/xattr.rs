@@ -4,7 +4,7 @@
 //! then, whatever the path has come to mean.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -47,7 +47,7 @@ pub fn open_regular(path: &Path) -> Result<OwnedFd, Errno> {
 /// `ENODATA` if there is none, `EOPNOTSUPP` from a file system without attributes, `EOVERFLOW` if it is for a
 /// user namespace that has no id in the present one, `ENOSYS` without procfs; see getxattr(2).
 pub fn get(fd: impl AsFd) -> Result<Vec<u8>, Errno> {
-    let path = magic_link(fd)?;
+    let path = magic_link(fd.as_fd())?;
     let mut room = [0u8; ROOM];
     // SAFETY: both strings end in a zero byte, and the kernel writes at most the length given.
     let length = unsafe {
@@ -68,7 +68,7 @@ pub fn get(fd: impl AsFd) -> Result<Vec<u8>, Errno> {
 /// `EPERM` without `CAP_SETFCAP`, `EINVAL` for bytes the kernel does not take, `EOPNOTSUPP`, `EROFS`, `ENOSYS`
 /// without procfs; see setxattr(2).
 pub fn set(fd: impl AsFd, value: &[u8]) -> Result<(), Errno> {
-    let path = magic_link(fd)?;
+    let path = magic_link(fd.as_fd())?;
     // SAFETY: both strings end in a zero byte, and the kernel reads no more than the slice's length.
     let done = unsafe {
         libc::setxattr(
@@ -87,7 +87,7 @@ pub fn set(fd: impl AsFd, value: &[u8]) -> Result<(), Errno> {
 /// # Errors
 /// `ENODATA` if there is none, and those of [`set`]; see removexattr(2).
 pub fn remove(fd: impl AsFd) -> Result<(), Errno> {
-    let path = magic_link(fd)?;
+    let path = magic_link(fd.as_fd())?;
     // SAFETY: both strings end in a zero byte.
     let done = unsafe { libc::removexattr(path.as_ptr(), NAME.as_ptr()) };
     result(done as isize).map(drop)
@@ -95,8 +95,8 @@ pub fn remove(fd: impl AsFd) -> Result<(), Errno> {
 
 /// The attribute calls take no `O_PATH` descriptor, but this link, which leads to the very file and not
 /// to a name of it (proc_pid_fd(5)).
-fn magic_link(fd: impl AsFd) -> Result<CString, Errno> {
-    let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
+fn magic_link(fd: BorrowedFd<'_>) -> Result<CString, Errno> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     CString::new(path).map_err(|_| Errno::EINVAL)
 }
 
@@ -185,6 +185,7 @@ mod tests {
         let value = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         set(&fd, &value).unwrap();
         assert_eq!(get(&fd).unwrap(), value);
+        assert_eq!(open_regular(&path).and_then(get).unwrap(), value);
         remove(&fd).unwrap();
         assert_eq!(get(&fd), Err(Errno::ENODATA));
         assert_eq!(remove(&fd), Err(Errno::ENODATA));
