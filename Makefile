@@ -1,10 +1,11 @@
 # `make demo` and `make test` work on a fresh Debian machine that has Rust; see script/setup.
 
-.PHONY: help demo test lint setup clean
+.PHONY: help demo test fuzz lint setup clean
 
 help:
 	@echo 'make demo   nginx on port 80 as an ordinary user with one capability (root)'
 	@echo 'make test   every test, Rust and Elixir (as root: none is left out)'
+	@echo 'make fuzz   every parser under a fuzzer, ten minutes each (FUZZ_SECONDS=600)'
 	@echo 'make lint   formats, warnings, types, documentation'
 	@echo 'make setup  installs what the others need'
 	@echo 'make clean  removes what they built'
@@ -14,6 +15,9 @@ demo: setup
 
 test: setup
 	@script/test
+
+fuzz: setup
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} script/fuzz
 
 lint: setup
 	@script/lint
