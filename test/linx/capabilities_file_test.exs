@@ -187,12 +187,12 @@ defmodule Linx.Capabilities.FileTest do
   test "a path that becomes a link to another file meanwhile does that file no harm", context do
     victim = touch(context.directory, "victim")
     swapper = spawn_link(fn -> swap(context.directory, context.path, victim) end)
-    outcomes = race(context.path, %{}, 50_000)
+    outcomes = race(context.path, %{}, 500_000)
     Process.unlink(swapper)
     Process.exit(swapper, :kill)
 
     assert {:error, %Error{errno: :enodata}} = CapFile.get(victim)
-    assert outcomes[:ok] >= 200 and outcomes[:eloop] >= 200
+    assert outcomes[:ok] >= 5_000 and outcomes[:eloop] >= 5_000
     assert Map.keys(outcomes) -- [:ok, :eloop] == []
   end
 
@@ -262,7 +262,7 @@ defmodule Linx.Capabilities.FileTest do
   # Until both have happened often enough, or too much was tried.
   defp race(_path, outcomes, 0), do: outcomes
 
-  defp race(_path, %{ok: ok, eloop: eloop} = outcomes, _) when ok >= 200 and eloop >= 200,
+  defp race(_path, %{ok: ok, eloop: eloop} = outcomes, _) when ok >= 5_000 and eloop >= 5_000,
     do: outcomes
 
   defp race(path, outcomes, tries) do
