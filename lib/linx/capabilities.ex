@@ -58,7 +58,7 @@ defmodule Linx.Capabilities do
 
   require Logger
 
-  alias Linx.Capabilities.{Constants, Error, Securebits, State, Verb}
+  alias Linx.Capabilities.{Constants, Error, IAB, Securebits, State, TextError, Verb}
   alias Linx.Native
   alias Linx.Process.Session
 
@@ -286,6 +286,21 @@ defmodule Linx.Capabilities do
   def set_securebits(session, securebits) when is_pid(session) do
     securebits |> Verb.set_securebits() |> send_to(session)
   end
+
+  @doc """
+  Gives a parked session an IAB tuple (cap_iab_set_proc(3)): inheritable, then ambient, then what is dropped from bounding.
+
+  The tuple is a `Linx.Capabilities.IAB` or its text. Inheritable and ambient become exactly what it says; nothing brings back what
+  the bounding set has lost already. `cap_setpcap` is raised for it if it is permitted, and the effective set is as before
+  afterwards. Call it after `set_uid/2`, which empties the ambient set. The stage of a refusal is `:set_iab`.
+
+      iex> {:error, %Linx.Capabilities.TextError{position: 1}} = Linx.Capabilities.set_iab(self(), "^cap_nope")
+      iex> Linx.Capabilities.set_iab(self(), [:cap_kill])
+      {:error, {:bad_iab, [:cap_kill]}}
+  """
+  @spec set_iab(Linx.Process.t(), IAB.t() | binary()) ::
+          :ok | {:error, state_error() | {:bad_iab, term()} | TextError.t()}
+  def set_iab(session, iab) when is_pid(session), do: iab |> Verb.set_iab() |> send_to(session)
 
   @doc """
   Brings a parked session into one of libcap's modes (cap_set_mode(3)).

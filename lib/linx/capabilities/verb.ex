@@ -3,7 +3,7 @@ defmodule Linx.Capabilities.Verb do
   # From the arguments of a checkpoint verb to the verb as `docs/PROTOCOL.md` has it, or to what is wrong with them. Nothing is
   # sent here: `Linx.Capabilities` sends one at a time, `Linx.Launcher` looks at all of them first.
 
-  alias Linx.Capabilities.{Mask, Securebits, ThreadSets}
+  alias Linx.Capabilities.{IAB, Mask, Securebits, ThreadSets}
   alias Linx.Process.Session
 
   @type result :: {:ok, Session.verb()} | {:error, term()}
@@ -43,6 +43,21 @@ defmodule Linx.Capabilities.Verb do
   @spec set_mode(term()) :: result()
   def set_mode(mode) when mode in @modes, do: {:ok, {:set_mode, mode}}
   def set_mode(mode), do: {:error, {:bad_mode, mode}}
+
+  @spec set_iab(term()) :: result()
+  def set_iab(text) when is_binary(text) do
+    with {:ok, iab} <- IAB.from_text(text), do: set_iab(iab)
+  end
+
+  def set_iab(%IAB{} = iab) do
+    {inheritable, ambient, blocked} = IAB.to_masks(iab)
+    {:ok, {:set_iab, inheritable, ambient, blocked}}
+  rescue
+    # A tuple that was not made by the functions of its module.
+    _no_capabilities in [ArgumentError, Protocol.UndefinedError] -> {:error, {:bad_iab, iab}}
+  end
+
+  def set_iab(iab), do: {:error, {:bad_iab, iab}}
 
   @spec set_chroot(term()) :: result()
   def set_chroot(path) do

@@ -1,0 +1,5 @@
+defmodule Linx.LauncherTest do
+  use ExUnit.Case
+
+  doctest Linx.Launcher
+end
