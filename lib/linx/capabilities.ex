@@ -54,18 +54,31 @@ defmodule Linx.Capabilities do
   Each verb names its stage.
   """
 
-  import Bitwise
+  alias Linx.Capabilities.{
+    Constants,
+    Error,
+    IAB,
+    ProcessInfo,
+    Procfs,
+    Reader,
+    Securebits,
+    State,
+    TextError,
+    Verb
+  }
 
-  require Logger
-
-  alias Linx.Capabilities.{Constants, Error, IAB, Securebits, State, TextError, Verb}
   alias Linx.Native
   alias Linx.Process.Session
+
+  @last_cap Constants.last_cap()
 
   @typedoc "A kernel `CAP_*` constant in lower case, such as `:cap_net_admin`."
   @type cap :: atom()
 
   @type cap_set :: MapSet.t(cap())
+
+  @typedoc "The VM, a process by its pid, or a thread by its process's pid and its own id."
+  @type target :: :self | pos_integer() | {pid :: pos_integer(), tid :: pos_integer()}
 
   @typedoc "Why a verb was not sent, whatever its arguments: see the table in the module's text."
   @type state_error :: :not_ready | :running | :no_process
@@ -82,8 +95,8 @@ defmodule Linx.Capabilities do
   @doc """
   Reads the capability sets of a process from `/proc/PID/status` (proc_pid_status(5)).
 
-  `pid` is a positive integer as the host sees it, or `:self` for the VM. Verbs sent to a session
-  before are in what is read from its pid.
+  A pid is a positive integer as the host sees it, `:self` is the VM, and `{pid, tid}` one thread of a process, read
+  from `/proc/PID/task/TID/status`. Verbs sent to a session before are in what is read from its pid.
 
   A bit that has no name in `Linx.Capabilities.Constants` (the kernel is newer than the table) is left out, and one
   warning is logged for the read.
@@ -95,19 +108,155 @@ defmodule Linx.Capabilities do
       iex> {error.path, error.operation, error.errno, error.code}
       {"/proc/1234567890/status", :read, :enoent, 2}
   """
-  @spec read(pos_integer() | :self) :: {:ok, State.t()} | {:error, Error.t()}
-  def read(:self), do: read_status("/proc/self/status")
-
-  def read(pid) when is_integer(pid) and pid > 0 do
-    :ok = Session.settle(pid)
-    read_status("/proc/#{pid}/status")
-  end
+  @spec read(target()) :: {:ok, State.t()} | {:error, Error.t()}
+  defdelegate read(target), to: Reader
 
   @doc false
   @spec parse_status(binary(), Path.t()) :: {:ok, State.t()} | {:error, Error.t()}
-  def parse_status(text, path) when is_binary(text) do
-    text |> Native.parse_status() |> to_state(path)
+  defdelegate parse_status(text, path), to: Reader
+
+  @doc """
+  Reads the sets of every thread of a process, from `/proc/PID/task`. They may differ; `read/1` tells
+  those of the first, which are out of date once it has ended before the others.
+
+  Threads that end meanwhile are left out. Errors as from `read/1`.
+
+      iex> {:ok, threads} = Linx.Capabilities.threads(:self)
+      iex> Enum.all?(threads, fn {tid, state} -> is_integer(tid) and is_struct(state.permitted, MapSet) end)
+      true
+  """
+  @spec threads(:self | pos_integer()) ::
+          {:ok, [{pos_integer(), State.t()}]} | {:error, Error.t()}
+  defdelegate threads(pid), to: Reader
+
+  @doc """
+  Lists every process: pid, parent, name, user and sets, as `Linx.Capabilities.ProcessInfo`.
+
+  Left out are processes that end meanwhile and those that procfs hides (`hidepid` in proc(5)). It does not wait for verbs
+  on their way to parked sessions.
+
+      iex> {:ok, list} = Linx.Capabilities.list()
+      iex> pid = String.to_integer(System.pid())
+      iex> [vm] = Enum.filter(list, &(&1.pid == pid))
+      iex> {:ok, vm.state} == Linx.Capabilities.read(:self)
+      true
+  """
+  @spec list() :: {:ok, [ProcessInfo.t()]} | {:error, Error.t()}
+  defdelegate list(), to: Reader
+
+  @doc """
+  Whether a process has given up gaining privilege by `execve` (`NoNewPrivs` in proc_pid_status(5); prctl(2)).
+
+  Of a parked session it tells what the workload will run with, its `no_new_privs: true` included.
+  `{:error, :unknown}` from a kernel older than 4.10; else the errors of `read/1` and `securebits/1`.
+
+      iex> {:ok, set?} = Linx.Capabilities.no_new_privs?(:self)
+      iex> is_boolean(set?)
+      true
+  """
+  @spec no_new_privs?(Linx.Process.t() | target()) ::
+          {:ok, boolean()} | {:error, Error.t() | :unknown | :running | :no_process}
+  defdelegate no_new_privs?(process), to: Reader, as: :no_new_privs
+
+  @doc """
+  The secure bits of the VM (of the scheduler's thread that asks: `PR_GET_SECUREBITS` in prctl(2)) or of a parked session.
+
+  The kernel tells them to nobody else, so for any other process it is `{:error, :unknown}`. A session is waited for until it is
+  parked; after that it is `{:error, :running}` or `{:error, :no_process}`.
+
+      iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
+      iex> Linx.Capabilities.securebits(c) == Linx.Capabilities.securebits(:self)
+      true
+      iex> Linx.Process.abort(c)
+      iex> Linx.Capabilities.securebits(1)
+      {:error, :unknown}
+  """
+  @spec securebits(Linx.Process.t() | target()) ::
+          {:ok, MapSet.t(Securebits.securebit())}
+          | {:error, Error.t() | :unknown | :running | :no_process}
+  def securebits(process) do
+    with {:ok, bits} <- Reader.securebits(process), do: {:ok, Securebits.from_bits(bits)}
   end
+
+  @doc """
+  The mode of the VM or of a parked session: libcap's word for its secure bits and sets (`cap_get_mode` in cap_get_proc(3)).
+
+  `:hybrid` is the traditional one; `:pure1e_init`, `:pure1e` and `:nopriv` are those of `set_mode/2`; `:uncertain` is none of them.
+  Errors as from `securebits/1`, whose bits it needs, and `read/1`.
+
+      iex> {:ok, mode} = Linx.Capabilities.mode(:self)
+      iex> mode in [:hybrid, :uncertain, :pure1e, :pure1e_init, :nopriv]
+      true
+  """
+  @spec mode(Linx.Process.t() | target()) ::
+          {:ok, :hybrid | :uncertain | :pure1e | :pure1e_init | :nopriv}
+          | {:error, Error.t() | :unknown | :running | :no_process}
+  defdelegate mode(process), to: Reader
+
+  @doc """
+  The capability of a name as libcap takes it (cap_from_name(3)): with its prefix, in letters of either case, or the number of its bit.
+
+      iex> Linx.Capabilities.from_name("CAP_NET_ADMIN")
+      {:ok, :cap_net_admin}
+      iex> Linx.Capabilities.from_name("12")
+      {:ok, :cap_net_admin}
+      iex> Linx.Capabilities.from_name("net_admin")
+      {:error, {:bad_capability, "net_admin"}}
+  """
+  @spec from_name(String.t()) :: {:ok, cap()} | {:error, {:bad_capability, String.t()}}
+  def from_name(text) when is_binary(text) do
+    case Native.cap_from_text(text) do
+      bit when bit in 0..@last_cap -> {:ok, Constants.from_bit(bit)}
+      _no_atom -> {:error, {:bad_capability, text}}
+    end
+  end
+
+  @doc """
+  The name of a capability, or of the number of a bit (cap_to_name(3)). A bit without a name is called by its number.
+
+      iex> Linx.Capabilities.to_name(:cap_net_admin)
+      {:ok, "cap_net_admin"}
+      iex> {Linx.Capabilities.to_name(12), Linx.Capabilities.to_name(63)}
+      {{:ok, "cap_net_admin"}, {:ok, "63"}}
+      iex> Linx.Capabilities.to_name(:cap_nope)
+      {:error, {:bad_capability, :cap_nope}}
+  """
+  @spec to_name(cap() | 0..63) :: {:ok, String.t()} | {:error, {:bad_capability, term()}}
+  def to_name(bit) when bit in 0..@last_cap, do: bit |> Constants.from_bit() |> to_name()
+  def to_name(bit) when bit in 0..63, do: {:ok, Integer.to_string(bit)}
+
+  def to_name(cap) do
+    if Constants.to_bit(cap),
+      do: {:ok, Atom.to_string(cap)},
+      else: {:error, {:bad_capability, cap}}
+  end
+
+  @doc """
+  How many capabilities the running kernel has (cap_max_bits(3)): the first number that `PR_CAPBSET_READ` refuses.
+
+      iex> Linx.Capabilities.max_bits() in 1..64
+      true
+  """
+  @spec max_bits() :: 1..64
+  defdelegate max_bits(), to: Native
+
+  @doc """
+  Where procfs is looked for: `/proc`, unless told otherwise (cap_proc_root(3)).
+
+      iex> Linx.Capabilities.proc_root()
+      "/proc"
+  """
+  @spec proc_root() :: Path.t()
+  defdelegate proc_root(), to: Procfs, as: :root
+
+  @doc """
+  Has procfs looked for elsewhere, by every function here and in the whole VM. Returns where it was; `""` changes nothing.
+
+      iex> Linx.Capabilities.proc_root("")
+      "/proc"
+  """
+  @spec proc_root(Path.t()) :: Path.t()
+  defdelegate proc_root(path), to: Procfs, as: :root
 
   @doc """
   Drops capabilities from the bounding set of a parked session (`PR_CAPBSET_DROP`, PR_CAPBSET_DROP(2const)).
@@ -355,25 +504,4 @@ defmodule Linx.Capabilities do
 
   defp send_to({:ok, verb}, session), do: Session.verb(session, verb)
   defp send_to({:error, reason}, _session), do: {:error, reason}
-
-  defp read_status(path), do: path |> Native.read_status() |> to_state(path)
-
-  defp to_state({:ok, masks}, path) do
-    warn_unknown(masks, path)
-    {:ok, State.from_masks(masks)}
-  end
-
-  defp to_state({:error, errno}, path), do: {:error, Error.from_posix(path, :read, errno)}
-
-  defp warn_unknown({effective, permitted, inheritable, bounding, ambient}, path) do
-    reported = effective ||| permitted ||| inheritable ||| bounding ||| ambient
-    unknown = reported &&& bnot(Constants.known_mask())
-
-    if unknown != 0 do
-      Logger.warning(
-        "#{path} has capability bits Linx doesn't know about, left out: 0x" <>
-          Integer.to_string(unknown, 16)
-      )
-    end
-  end
 end
