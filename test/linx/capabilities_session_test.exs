@@ -16,7 +16,15 @@ defmodule Linx.CapabilitiesSessionTest do
     set_thread_sets: [[effective: :keep, permitted: :keep, inheritable: :keep]],
     set_ambient: [[]],
     set_groups: [@nobody, []],
-    set_uid: [@nobody]
+    set_uid: [@nobody],
+    raise_ambient: [[]],
+    drop_ambient: [[]],
+    keep_only: [[]],
+    set_iab: [""],
+    set_securebits: [[]],
+    set_mode: [:hybrid],
+    set_no_new_privs: [],
+    set_chroot: ["/"]
   ]
 
   defp assert_every_verb(session, answer) do
