@@ -32,6 +32,7 @@ defmodule Linx.Capabilities.IABTest do
   test "a tuple made by hand without that bond is put right" do
     iab = %IAB{ambient: MapSet.new([:cap_kill])}
     assert to_string(iab) == "^cap_kill"
+    assert IAB.to_masks(iab) == {0b100000, 0b100000, 0}
     assert IAB.set_vector(iab, :bound, [], true).inheritable == MapSet.new([:cap_kill])
   end
 

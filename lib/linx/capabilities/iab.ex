@@ -28,9 +28,8 @@ defmodule Linx.Capabilities.IAB do
   that is `!%`. Items for the same capability add up. There is no `all`, and there are no spaces.
   """
 
-  alias Linx.Capabilities.{Error, Members, Set, TextError}
+  alias Linx.Capabilities.{Error, Members, Reader, Set, TextError}
   alias Linx.Native
-  alias Linx.Process.Session
 
   @vectors [:inheritable, :ambient, :bound]
 
@@ -153,18 +152,20 @@ defmodule Linx.Capabilities.IAB do
       iex> {error.operation, error.errno}
       {:read, :enoent}
   """
-  @spec from_pid(pos_integer() | :self) :: {:ok, t()} | {:error, Error.t()}
-  def from_pid(:self), do: from_status("/proc/self/status")
-
-  def from_pid(pid) when is_integer(pid) and pid > 0 do
-    :ok = Session.settle(pid)
-    from_status("/proc/#{pid}/status")
+  @spec from_pid(Linx.Capabilities.target()) :: {:ok, t()} | {:error, Error.t()}
+  def from_pid(target) do
+    with {:ok, task} <- Reader.task(target) do
+      {:ok, task.masks |> Native.iab_from_state() |> from_masks()}
+    end
   end
 
+  # A tuple made by hand may have ambient capabilities that are not inheritable; the model makes them so,
+  # whatever it is asked to do.
   @doc false
   @spec to_masks(t()) :: Native.iab()
   def to_masks(%__MODULE__{} = iab) do
     {Members.to_mask(iab.inheritable), Members.to_mask(iab.ambient), Members.to_mask(iab.bound)}
+    |> Native.iab_set_vector(:bound, 0, true)
   end
 
   defp from_masks({inheritable, ambient, bound}) do
@@ -173,13 +174,6 @@ defmodule Linx.Capabilities.IAB do
       ambient: Members.from_mask(ambient),
       bound: Members.from_mask(bound)
     }
-  end
-
-  defp from_status(path) do
-    case Native.read_status(path) do
-      {:ok, masks} -> {:ok, masks |> Native.iab_from_state() |> from_masks()}
-      {:error, errno} -> {:error, Error.from_posix(path, :read, errno)}
-    end
   end
 
   defimpl String.Chars do
