@@ -6,6 +6,7 @@ defmodule Linx do
   |---|---|
   | `Linx.Capabilities` | reads any process's five capability sets; shrinks those of a parked session |
   | `Linx.Process` | launches a workload, parked before its `execve`, and follows it to its end |
+  | `Linx.Launcher` | both in one: a program, its ids, capabilities, mode and root directory as a value |
   | `Linx.AgentPort` | owns the agent, the one helper process that forks and reaps the workloads |
   | `Linx.Native` | the NIF: reading and parsing on the host's side |
 

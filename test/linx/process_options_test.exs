@@ -85,6 +85,12 @@ defmodule Linx.ProcessOptionsTest do
     end
   end
 
+  test "path: is a binary" do
+    for path <- [nil, ~c"/bin/true", :program, "/bin/true\0"] do
+      assert refused(:path, path) == {:bad_path, path}
+    end
+  end
+
   test "cwd: is a binary" do
     for cwd <- [nil, ~c"/tmp", :tmp, "/tmp\0"] do
       assert refused(:cwd, cwd) == {:bad_cwd, cwd}
