@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use linx_caps::mode::Mode;
 use linx_sys::child::Namespace;
 use linx_sys::fd::Size;
 
@@ -100,6 +101,7 @@ fn on_a_socket() -> SpawnSpec<'static> {
             stderr: Stderr::Channel(Channel::Inherit),
         },
         namespaces: [Time, Cgroup, User, Ipc, Uts].into_iter().collect(),
+        path: Some(b"/bin/id"),
         ..spec(&["id"])
     }
 }
@@ -158,6 +160,10 @@ fn expected_commands() -> Vec<Command<'static>> {
             id: 7,
             verb: Verb::SetUid(4294967294),
         },
+    ]
+    .into_iter()
+    .chain(further_verbs().map(|verb| Command::Verb { id: 7, verb }))
+    .chain([
         Command::Sync { id: 255 },
         Command::Proceed { id: 256 },
         Command::Abort { id: 2147483647 },
@@ -184,7 +190,29 @@ fn expected_commands() -> Vec<Command<'static>> {
             pid: 4711,
             grace: ms(250),
         },
+    ])
+    .collect()
+}
+
+fn further_verbs() -> impl Iterator<Item = Verb<'static>> {
+    [
+        Verb::RaiseAmbient(1),
+        Verb::DropAmbient(256),
+        Verb::KeepOnly(2199023255551),
+        Verb::SetSecurebits(u32::MAX),
+        Verb::SetMode(Mode::Nopriv),
+        Verb::SetMode(Mode::Pure1eInit),
+        Verb::SetMode(Mode::Pure1e),
+        Verb::SetMode(Mode::Hybrid),
+        Verb::SetIab {
+            inheritable: 0,
+            ambient: 1024,
+            blocked: 1 << 63,
+        },
+        Verb::SetNoNewPrivs,
+        Verb::Chroot("/srv/é".as_bytes()),
     ]
+    .into_iter()
 }
 
 #[test]
