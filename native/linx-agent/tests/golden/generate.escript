@@ -43,7 +43,7 @@ commands() ->
      {verb, 7, {set_mode, nopriv}}, {verb, 7, {set_mode, pure1e_init}},
      {verb, 7, {set_mode, pure1e}}, {verb, 7, {set_mode, hybrid}},
      {verb, 7, {set_iab, 0, 1024, 9223372036854775808}}, {verb, 7, {set_no_new_privs}},
-     {verb, 7, {chroot, <<"/srv/", 195, 169>>}},
+     {verb, 7, {chroot, <<"/srv/root">>}},
      {sync, 255}, {proceed, 256}, {abort, 2147483647}, {signal, 2147483648, 64},
      {stop, 7, 5000}, {orphan, 7}, {write, 7, <<0, 1, 255>>}, {close_stdin, 7},
      {winsize, 7, {65535, 0, 1, 256}}, {ack, 7, 65536}, {kill_leftover, 4711, 250}].

@@ -210,7 +210,7 @@ fn further_verbs() -> impl Iterator<Item = Verb<'static>> {
             blocked: 1 << 63,
         },
         Verb::SetNoNewPrivs,
-        Verb::Chroot("/srv/é".as_bytes()),
+        Verb::Chroot(b"/srv/root"),
     ]
     .into_iter()
 }
