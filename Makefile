@@ -7,6 +7,7 @@ help:
 	@echo 'make test   every test, Rust and Elixir (as root: none is left out)'
 	@echo 'make fuzz   every parser under a fuzzer, ten minutes each (FUZZ_SECONDS=600)'
 	@echo 'make lint   formats, warnings, types, documentation'
+	@echo 'make bench  speed beside that of other launchers (root); bench-short for a glance'
 	@echo 'make setup  installs what the others need'
 	@echo 'make clean  removes what they built'
 
@@ -21,6 +22,12 @@ fuzz: setup
 
 lint: setup
 	@script/lint
+
+bench: setup
+	@bench/run
+
+bench-short: setup
+	@bench/run --short
 
 setup:
 	@script/setup

@@ -40,7 +40,7 @@ defmodule Bench.Document do
       "See the run of #{machine |> hd() |> elem(1)}, on this machine:\n\n| | |\n|---|---|\n",
       for({name, value} <- machine, do: "| #{name} | #{value} |\n"),
       "\n",
-      rows |> Targets.table() |> Report.to_markdown(),
+      rows |> Targets.tables() |> Enum.map(&Report.to_markdown/1),
       for(
         {file, _picture} <- pictures(rows),
         do: "![#{Path.rootname(file)}](performance/#{file})\n\n"

@@ -26,7 +26,7 @@ defmodule Bench.Main do
     machine = Machine.describe()
     for {name, value} <- machine, do: IO.puts("#{String.pad_trailing(name, 12)} #{value}")
     rows = Enum.flat_map(settings.sections, &section(&1, settings))
-    rows |> Targets.table() |> Report.to_text() |> IO.puts()
+    for table <- Targets.tables(rows), do: table |> Report.to_text() |> IO.puts()
     results = Path.join(Peers.dir(), "results")
     Document.write_results(results, machine, rows)
     if Settings.complete?(settings), do: Document.write_page(machine, rows)

@@ -33,7 +33,7 @@ defmodule Bench.Report do
     header =
       [hd(rows).unit] ++
         if(drops?, do: ["drops"], else: []) ++
-        ["median", "p10", "p90"] ++ Enum.map(references, &"× #{&1.name}")
+        ["median", "p10", "p90"] ++ Enum.map(references, &"÷ #{&1.name}")
 
     {"#{section}: #{group}", header, Enum.map(rows, &cells(&1, references, drops?))}
   end

@@ -63,9 +63,9 @@ defmodule Bench.Targets do
      {:difference, {@no_op, "Linx"}, {@no_op, "Mix alone"}}}
   ]
 
-  @doc "Each target as a line of a table: what, required, measured, verdict."
-  @spec table([Row.t()]) :: Bench.Report.table()
-  def table(rows) do
+  @doc "A table with a line for each target that the rows tell of; none where they tell of none."
+  @spec tables([Row.t()]) :: [Bench.Report.table()]
+  def tables(rows) do
     lines =
       for {text, bound, limit, how} <- @targets, measured = measured(how, rows) do
         [
@@ -76,7 +76,7 @@ defmodule Bench.Targets do
         ]
       end
 
-    {"targets", ["target", "required", "measured", ""], lines}
+    if lines == [], do: [], else: [{"targets", ["target", "required", "measured", ""], lines}]
   end
 
   defp measured({:value, row}, rows), do: median(row, rows)
