@@ -3,7 +3,8 @@
 
 defmodule Demo do
   alias Linx.Capabilities
-  alias Linx.Run.{Table, User}
+  alias Linx.CLI.Table
+  alias Linx.Run.User
 
   @keep [:cap_net_bind_service]
   @port 80

@@ -146,6 +146,10 @@ defmodule Linx.Native do
   @spec cap_from_text(binary()) :: 0..63 | nil
   def cap_from_text(_text), do: :erlang.nif_error(:nif_not_loaded)
 
+  # The capability name that a wrong one may have meant.
+  @spec nearest_name(binary()) :: String.t() | nil
+  def nearest_name(_text), do: :erlang.nif_error(:nif_not_loaded)
+
   # How many capabilities the running kernel has.
   @spec max_bits() :: 1..64
   def max_bits, do: :erlang.nif_error(:nif_not_loaded)

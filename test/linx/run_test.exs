@@ -4,12 +4,9 @@ defmodule Linx.RunTest do
   alias Linx.Capabilities
   alias Linx.Run.{Options, User}
 
-  doctest Linx.Run.CapNames
-  doctest Linx.Run.Json
   doctest Linx.Run.Options
   doctest Linx.Run.Plan
   doctest Linx.Run.Refusal
-  doctest Linx.Run.Table
   doctest Linx.Run.User
 
   @moduletag timeout: 120_000

@@ -3,7 +3,8 @@ defmodule Linx.Run.Options do
   The command line of `mix linx.run`: arguments in, a struct or one clear sentence out.
   """
 
-  alias Linx.Run.{CapNames, User}
+  alias Linx.CLI.{Arguments, CapNames}
+  alias Linx.Run.User
 
   @enforce_keys [:argv, :keep]
   defstruct [:argv, :keep, :ambient, :user, show: :no]
@@ -28,10 +29,6 @@ defmodule Linx.Run.Options do
     help: :boolean
   ]
 
-  @doc "The exit status of a wrong command line: `EX_USAGE` of `sysexits(3)`."
-  @spec usage_status() :: 64
-  def usage_status, do: 64
-
   @doc """
   Parses the arguments of the task.
 
@@ -43,19 +40,9 @@ defmodule Linx.Run.Options do
   """
   @spec parse([String.t()]) :: {:ok, t()} | :help | {:error, String.t()}
   def parse(args) do
-    case OptionParser.parse_head(args, strict: @switches) do
-      {_switches, _argv, [invalid | _]} -> {:error, invalid(invalid)}
-      {switches, argv, []} -> if switches[:help], do: :help, else: build(switches, argv)
-    end
+    with {:ok, {switches, argv}} <- Arguments.parse_head(args, @switches),
+         do: build(switches, argv)
   end
-
-  defp invalid({name, nil}) do
-    if name in Enum.map(@switches, fn {key, _} -> "--#{key}" end),
-      do: "#{name} needs a value",
-      else: "unknown option #{name}"
-  end
-
-  defp invalid({name, value}), do: "#{name} does not take the value #{inspect(value)}"
 
   defp build(switches, argv) do
     with :ok <- some(argv, "nothing to run"),

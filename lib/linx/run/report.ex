@@ -4,7 +4,7 @@ defmodule Linx.Run.Report do
   """
 
   alias Linx.Capabilities.State
-  alias Linx.Run.{Json, Table}
+  alias Linx.CLI.{Json, Table, Task}
 
   @type format :: :no | :table | :json
   @type moment :: :before | :checkpoint | :running
@@ -51,7 +51,7 @@ defmodule Linx.Run.Report do
 
   @doc "One sentence on standard error."
   @spec complain(String.t()) :: :ok
-  def complain(message), do: line(["linx.run: ", message])
+  def complain(message), do: Task.complain("linx.run", message)
 
   defp title(:before), do: "before"
   defp title(:checkpoint), do: "at the checkpoint"

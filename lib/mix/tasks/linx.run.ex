@@ -54,42 +54,11 @@ defmodule Mix.Tasks.Linx.Run do
 
   use Mix.Task
 
-  alias Linx.Run.{Launch, Options, Report}
+  alias Linx.CLI.Task
+  alias Linx.Run.{Launch, Options}
 
   @impl true
   def run(args) do
-    status = args |> Options.parse() |> carry_out()
-    if status != 0, do: exit({:shutdown, status})
-  end
-
-  defp carry_out(:help) do
-    IO.write(@moduledoc)
-    0
-  end
-
-  defp carry_out({:error, message}) do
-    Report.complain(message <> " (mix linx.run --help)")
-    Options.usage_status()
-  end
-
-  defp carry_out({:ok, options}) do
-    if Mix.Project.get(), do: compile()
-    log_to_standard_error()
-    {:ok, _} = Application.ensure_all_started(:linx)
-    Launch.run(options)
-  end
-
-  # Silently: standard output is the workload's.
-  defp compile do
-    shell = Mix.shell()
-    Mix.shell(Mix.Shell.Quiet)
-    Mix.Task.run("compile", [])
-    Mix.shell(shell)
-  end
-
-  # Elixir 1.15 moved the setting.
-  defp log_to_standard_error do
-    Application.put_env(:logger, :console, device: :standard_error)
-    Application.put_env(:logger, :default_handler, config: [type: :standard_error])
+    Task.main("linx.run", @moduledoc, Options.parse(args), &Launch.run/1)
   end
 end

@@ -136,6 +136,14 @@ fn cap_from_text(text: Binary) -> Option<u8> {
     word.and_then(linx_caps::text::capability)
 }
 
+/// The capability name that a wrong one may have meant.
+#[rustler::nif]
+fn nearest_name(text: Binary) -> Option<&'static str> {
+    std::str::from_utf8(text.as_slice())
+        .ok()
+        .and_then(linx_caps::nearest_name)
+}
+
 const LONGEST_NAME: usize = 64;
 
 fn path<'a>(bytes: &'a Binary) -> &'a Path {

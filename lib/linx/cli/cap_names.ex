@@ -1,20 +1,21 @@
-defmodule Linx.Run.CapNames do
+defmodule Linx.CLI.CapNames do
   @moduledoc """
   Capability names as people type them.
   """
 
   alias Linx.Capabilities.Constants
+  alias Linx.Native
 
   @doc """
   The set that lists of names mean: comma separated, any case, with or without `cap_`.
   `none` adds nothing.
 
-      iex> {:ok, caps} = Linx.Run.CapNames.parse(["net_raw,CAP_CHOWN", "kill"])
+      iex> {:ok, caps} = Linx.CLI.CapNames.parse(["net_raw,CAP_CHOWN", "kill"])
       iex> Enum.sort(caps)
       [:cap_chown, :cap_kill, :cap_net_raw]
-      iex> Linx.Run.CapNames.parse(["none"])
+      iex> Linx.CLI.CapNames.parse(["none"])
       {:ok, MapSet.new()}
-      iex> Linx.Run.CapNames.parse(["net_bind_servce"])
+      iex> Linx.CLI.CapNames.parse(["net_bind_servce"])
       {:error, "unknown capability net_bind_servce; did you mean cap_net_bind_service?"}
   """
   @spec parse([String.t()]) :: {:ok, Linx.Capabilities.cap_set()} | {:error, String.t()}
@@ -37,16 +38,21 @@ defmodule Linx.Run.CapNames do
 
   defp unknown(""), do: "an empty capability name; write none to keep none"
 
-  defp unknown(name) do
-    case nearest("cap_" <> String.replace_prefix(String.downcase(name), "cap_", "")) do
-      {cap, likeness} when likeness > 0.8 -> "unknown capability #{name}; did you mean #{cap}?"
-      _ -> "unknown capability #{name}"
-    end
-  end
+  defp unknown(name), do: "unknown capability #{name}#{suggestion(name)}"
 
-  defp nearest(name) do
-    Constants.all()
-    |> Enum.map(&{&1, String.jaro_distance(name, Atom.to_string(&1))})
-    |> Enum.max_by(fn {_cap, likeness} -> likeness end)
+  @doc """
+  The end of a sentence about a wrong name: which right one it is near to, if any.
+
+      iex> Linx.CLI.CapNames.suggestion("CAP_CHWON")
+      "; did you mean cap_chown?"
+      iex> Linx.CLI.CapNames.suggestion("frobnicate")
+      ""
+  """
+  @spec suggestion(String.t()) :: String.t()
+  def suggestion(name) do
+    case Native.nearest_name(name) do
+      nil -> ""
+      near -> "; did you mean #{near}?"
+    end
   end
 end

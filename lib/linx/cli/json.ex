@@ -1,4 +1,4 @@
-defmodule Linx.Run.Json do
+defmodule Linx.CLI.Json do
   @moduledoc """
   As much of a JSON writer (RFC 8259) as a report needs, since Elixir has one only from 1.18 on.
   """
@@ -9,7 +9,7 @@ defmodule Linx.Run.Json do
   @doc ~S"""
   Encodes a value; a keyword list is an object, in its own order.
 
-      iex> IO.iodata_to_binary(Linx.Run.Json.encode(event: :failed, tries: [1, nil], text: "\"a\"\n"))
+      iex> IO.iodata_to_binary(Linx.CLI.Json.encode(event: :failed, tries: [1, nil], text: "\"a\"\n"))
       ~S({"event":"failed","tries":[1,null],"text":"\"a\"\u000a"})
   """
   @spec encode(value()) :: iodata()
