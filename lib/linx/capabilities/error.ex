@@ -1,8 +1,9 @@
 defmodule Linx.Capabilities.Error do
   @moduledoc """
-  Why capability sets could not be read.
+  Why capabilities could not be read, or those of a file not be changed.
 
-  `errno` is the atom of an errno(3), with its integer in `code`:
+  `operation` is `:read` for processes, and `:get_file`, `:set_file` or `:remove_file` for files. `errno` is the atom of an
+  errno(3), with its integer in `code`. For processes:
 
   | `errno` | meaning |
   |---|---|
@@ -11,6 +12,8 @@ defmodule Linx.Capabilities.Error do
   | `:eacces` | its status may not be read; rare, since that is readable to all |
   | `:bad_status` | the text lacks one of the five `Cap…:` lines, or has it malformed or twice; `code` is `nil` |
   | `:unknown` | an errno without a name; `code` has it |
+
+  `Linx.Capabilities.File` has the table for files.
 
   It is an exception too, for those who prefer to raise it.
   """
