@@ -491,8 +491,7 @@ defmodule Linx.Capabilities do
   Changes the root directory of a parked session, and its working directory to that root (chroot(2)).
 
   The program, and the `cwd:` it was spawned with, are looked up in the new root; give `cwd: "/"` where the VM may have
-  changed its own directory. The kernel asks for `cap_sys_chroot` in the effective set, so call it before `set_groups/3` and
-  `set_uid/2`. The stage of a refusal is `:chroot`.
+  changed its own directory. `cap_sys_chroot` is raised for it if it is permitted. The stage of a refusal is `:chroot`.
 
       iex> Linx.Capabilities.set_chroot(self(), "/srv" <> <<0>>)
       {:error, {:bad_path, "/srv" <> <<0>>}}

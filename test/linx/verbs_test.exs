@@ -291,6 +291,16 @@ defmodule Linx.VerbsTest do
       dismiss(session)
     end
 
+    test "can be changed after the user, and the effective set is as before", %{
+      directory: directory
+    } do
+      {session, host_pid} = park(argv: @sleep)
+      :ok = Capabilities.set_uid(session, @nobody)
+      :ok = Capabilities.set_chroot(session, directory)
+      assert [[], [_ | _], _, _, _] = sets(host_pid)
+      assert File.read_link!("/proc/#{host_pid}/root") == directory
+    end
+
     test "has to exist" do
       for path <- ["", "/no/such/directory"] do
         {session, _host_pid} = park(argv: @sleep)

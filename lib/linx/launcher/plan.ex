@@ -8,8 +8,7 @@ defmodule Linx.Launcher.Plan do
   alias Linx.Process.Session
 
   # Groups before the user id, which gives away the right to them; ids before the sets they would clear; the
-  # tuple before the mode, which locks the secure bits. The root directory comes first: it is the one that takes an effective
-  # capability, and each of the others leaves that set empty, raising itself what it needs.
+  # tuple before the mode, which locks the secure bits. The root directory comes first, while there is the right to it.
   @order [:chroot, :groups, :uid, :iab, :mode]
 
   # Options of a session that the launcher decides on.

@@ -14,6 +14,7 @@ use crate::wire::Verb;
 const CAP_SETGID: u64 = 1 << 6;
 const CAP_SETUID: u64 = 1 << 7;
 const CAP_SETPCAP: u64 = 1 << 8;
+const CAP_SYS_CHROOT: u64 = 1 << 18;
 
 /// The acts of a verb, all with the stage that a refusal names. `bounding` is what the child's bounding set is
 /// known to be within, and is kept up to date: drops that would change nothing are left out.
@@ -58,7 +59,12 @@ pub fn acts(verb: Verb<'_>, bounding: &mut u64) -> Result<(Stage, Vec<Act>), Err
         Verb::SetNoNewPrivs => (Stage::NoNewPrivs, vec![Act::NoNewPrivs]),
         Verb::Chroot(path) => {
             let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
-            (Stage::Chroot, vec![Act::Chroot(path)])
+            let acts = vec![
+                Act::RaiseEffective(CAP_SYS_CHROOT),
+                Act::Chroot(path),
+                Act::RestoreEffective,
+            ];
+            (Stage::Chroot, acts)
         }
     })
 }
