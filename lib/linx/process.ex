@@ -18,7 +18,7 @@ defmodule Linx.Process do
   `spawn/1` links the session to the caller and returns without waiting for the child. The child
   is forked and parked; `proceed/1` lets it exec, `abort/1` discards it without an instruction of the workload run.
   Every end of the session that is not a kill (it is stopped, its supervisor shuts down, its caller ends for whatever reason)
-  reaps the workload first: SIGTERM to its process group, and SIGKILL after the grace of its `orphan_policy:`. Output written
+  reaps the workload first: SIGTERM to it and all its descendants, and SIGKILL after the grace of its `orphan_policy:`. Output written
   meanwhile is handed on up to 1 MiB.
 
   ## Events
@@ -63,6 +63,7 @@ defmodule Linx.Process do
   | `linger:` | `true` (default): the session stays after the end and keeps answering. `false`: it ends with `:normal` (exit code 0), `{:exited, n}`, `{:signaled, n}`, `{:shutdown, :aborted}` or `{:error, %Linx.Process.Error{}}` | `{:bad_linger, term}` |
   | `auto_proceed:` | `true`: the child execs without `proceed/1` | `{:bad_auto_proceed, term}` |
   | `orphan_policy:` | what becomes of a running workload when VM or session die without a goodbye: `{:kill, grace_ms}` (default 5000) or `:linger` | `{:bad_orphan_policy, term}` |
+  | `kill_tree:` | `true` (default): its descendants end with the workload, wherever they have moved to: they get SIGTERM, and SIGKILL after the grace. The workload is a subreaper then (`PR_SET_CHILD_SUBREAPER`). `false`: signals of a stop reach it alone, and what it leaves behind lives on | `{:bad_kill_tree, term}` |
   | `no_new_privs:` | boolean: `PR_SET_NO_NEW_PRIVS` | `{:bad_no_new_privs, term}` |
   | `caps:` | capabilities in place before `:ready`: any of `bounding:` (what is kept), `thread_sets:` (as in `Linx.Capabilities.set_thread_sets/2`), `ambient:` | `{:bad_capability, term}`, `{:bad_thread_sets, term}`, `{:bad_caps, term}` |
   | `agent:` | `:shared` (default), or `:dedicated`: an agent of its own | `{:bad_agent, term}` |
@@ -111,6 +112,7 @@ defmodule Linx.Process do
           | {:linger, boolean()}
           | {:auto_proceed, boolean()}
           | {:orphan_policy, {:kill, non_neg_integer()} | :linger}
+          | {:kill_tree, boolean()}
           | {:no_new_privs, boolean()}
           | {:caps, keyword()}
           | {:agent, :shared | :dedicated}

@@ -128,7 +128,8 @@ defmodule Linx.ProcessOptionsTest do
   end
 
   test "the switches are booleans" do
-    for key <- [:linger, :auto_proceed, :no_new_privs], value <- [nil, 1, "true", :yes] do
+    for key <- [:linger, :auto_proceed, :kill_tree, :no_new_privs],
+        value <- [nil, 1, "true", :yes] do
       assert refused(key, value) == {:"bad_#{key}", value}
     end
   end

@@ -21,6 +21,7 @@ defmodule Linx.Process.Options do
     :linger,
     :auto_proceed,
     :orphan_policy,
+    :kill_tree,
     :no_new_privs,
     :caps,
     :agent,
@@ -46,6 +47,7 @@ defmodule Linx.Process.Options do
     linger: true,
     auto_proceed: false,
     orphan_policy: {:kill, 5000},
+    kill_tree: true,
     no_new_privs: false,
     caps: [],
     agent: :shared
@@ -74,6 +76,7 @@ defmodule Linx.Process.Options do
           linger: boolean(),
           auto_proceed: boolean(),
           orphan_policy: {:kill, non_neg_integer()} | :linger,
+          kill_tree: boolean(),
           no_new_privs: boolean(),
           caps: [tuple()],
           agent: :shared | :dedicated
@@ -105,7 +108,8 @@ defmodule Linx.Process.Options do
       verbs: options.caps,
       proceed: options.auto_proceed,
       no_new_privs: options.no_new_privs,
-      orphan: options.orphan_policy
+      orphan: options.orphan_policy,
+      kill_tree: options.kill_tree
     }
     |> put_some(:path, options.path)
     |> put_some(:cwd, options.cwd || cwd)
@@ -166,8 +170,9 @@ defmodule Linx.Process.Options do
   defp check(:owner, owner) when is_pid(owner), do: {:ok, owner}
   defp check(:tag, tag), do: {:ok, {:tag, tag}}
 
-  defp check(key, flag) when key in [:linger, :auto_proceed, :no_new_privs] and is_boolean(flag),
-    do: {:ok, flag}
+  defp check(key, flag)
+       when key in [:linger, :auto_proceed, :kill_tree, :no_new_privs] and is_boolean(flag),
+       do: {:ok, flag}
 
   defp check(:orphan_policy, :linger), do: {:ok, :linger}
 

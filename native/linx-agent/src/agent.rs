@@ -1,12 +1,12 @@
 //! The event loop: frames in, sessions served, events out.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use linx_sys::child::{Launch, Launcher, Stage};
 use linx_sys::fd::{self, EpollEvent, EpollFlags, Poller};
 use linx_sys::process::{self, Quiet};
+use linx_sys::tree::signal_where;
 use nix::errno::Errno;
 use nix::libc::{SIGKILL, SIGTERM};
 
@@ -14,6 +14,7 @@ use crate::host::{Host, Token, CHUNK};
 use crate::port::{HungUp, Inbox, Outbox};
 use crate::session::{Life, Session, Start};
 use crate::startup::{initial_bounding, prepare, Heritage, StartError};
+use crate::strays::Strays;
 use crate::timers::{Action, Timers};
 use crate::wire::{decode, Command, Event, Frame, Reason, Refusal, SpawnSpec};
 
@@ -51,6 +52,8 @@ impl Agent {
             poller: Poller::new()?,
             outbox,
             timers: Timers::default(),
+            strays: Strays::default(),
+            seen: None,
             starved: Vec::new(),
             scratch: Box::new([0; CHUNK]),
         };
@@ -99,6 +102,13 @@ impl Agent {
                 self.on_event(event.data(), &mut inbox);
             }
             self.run_timers();
+            self.host.seen = None;
+            if self.host.strays.is_urgent() {
+                self.look_for_strays();
+            }
+            if let Some(delay) = self.host.strays.schedule() {
+                self.host.timers.add(delay, Action::LookForStrays);
+            }
             if self.closing {
                 self.host.forget(&signals);
             }
@@ -234,7 +244,7 @@ impl Agent {
     }
 
     fn start(&mut self, id: u64, spec: SpawnSpec<'_>) -> Result<Session, StartError> {
-        let orphan = spec.orphan;
+        let (orphan, kill_tree) = (spec.orphan, spec.kill_tree);
         let mut bounding = initial_bounding(&spec, &self.heritage);
         let (plan, streams) = prepare(spec, &self.heritage, &mut bounding)?;
         let key = self.next_key;
@@ -247,6 +257,7 @@ impl Agent {
                 streams,
                 bounding,
                 orphan,
+                kill_tree,
             },
         )
     }
@@ -305,13 +316,22 @@ impl Agent {
     }
 
     fn kill_leftover(&mut self, pid: i32, grace: Duration) {
-        let Ok(pidfd) = process::pidfd_open(pid) else {
-            return;
-        };
-        if process::is_leftover(pid) {
-            let _ = process::signal(pidfd.as_fd(), SIGTERM);
-            self.host.timers.add(grace, Action::KillLeftover(pidfd));
+        self.signal_leftover(pid, SIGTERM);
+        self.host.timers.add(grace, Action::KillLeftover(pid));
+    }
+
+    /// To what is left of the session that workload `leader` led. Only what is older than this agent can be.
+    fn signal_leftover(&mut self, leader: i32, number: i32) {
+        for pid in self.host.snapshot().members(leader) {
+            signal_where(pid, number, |kin| {
+                kin.session == leader && process::is_older(pid)
+            });
         }
+    }
+
+    fn look_for_strays(&mut self) {
+        let known = self.sessions.values().flat_map(Session::pids).collect();
+        self.host.strays.look(&known);
     }
 
     /// The client is gone.
@@ -328,20 +348,22 @@ impl Agent {
 
     fn may_leave(&self) -> bool {
         let outlive = self.sessions.values().all(Session::may_outlive_agent);
-        outlive && !self.host.timers.has_leftovers()
+        outlive && !self.host.strays.has_doomed() && !self.host.timers.has_leftovers()
     }
 
     fn run_timers(&mut self) {
         let now = Instant::now();
         while let Some(action) = self.host.timers.next(now) {
             match action {
-                Action::Kill(key) => self.with_session(key, |s, _| {
-                    s.kill_now();
+                Action::Kill(key) => self.with_session(key, |s, host| {
+                    s.kill_now(host);
                     Life::Goes
                 }),
                 Action::CheckEnd(key) => self.with_session(key, |s, host| s.check_end(host)),
-                Action::KillLeftover(pidfd) => {
-                    let _ = process::signal(pidfd.as_fd(), SIGKILL);
+                Action::KillLeftover(pid) => self.signal_leftover(pid, SIGKILL),
+                Action::LookForStrays => {
+                    self.host.strays.is_due();
+                    self.look_for_strays();
                 }
             }
         }

@@ -4,9 +4,11 @@ use std::os::fd::AsFd;
 
 use linx_sys::child::Launcher;
 use linx_sys::fd::{EpollFlags, Poller};
+use linx_sys::tree::Snapshot;
 use nix::errno::Errno;
 
 use crate::port::Outbox;
+use crate::strays::Strays;
 use crate::timers::Timers;
 
 /// Most bytes of output in one frame.
@@ -63,6 +65,9 @@ pub struct Host {
     pub launcher: Launcher,
     pub outbox: Outbox,
     pub timers: Timers,
+    pub strays: Strays,
+    /// All processes, as they were last looked at in this turn of the loop.
+    pub seen: Option<Snapshot>,
     /// Sessions whose output waits for the way to the client to clear.
     pub starved: Vec<u64>,
     /// Where output is read to on its way.
@@ -70,6 +75,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// All processes, looked at once in a turn of the loop at most.
+    pub fn snapshot(&mut self) -> &Snapshot {
+        self.seen.get_or_insert_with(Snapshot::take)
+    }
+
     pub fn watch(&self, fd: impl AsFd, flags: EpollFlags, token: Token) -> Result<(), Errno> {
         self.poller.watch(fd, flags, token.number())
     }

@@ -5,6 +5,7 @@ mod host;
 mod port;
 mod session;
 mod startup;
+mod strays;
 mod streams;
 mod timers;
 mod verbs;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use linx_caps::CapSet;
 use linx_sys::child::Launch;
-use linx_sys::{fd, process, status};
+use linx_sys::{fd, process, status, tree};
 use nix::errno::Errno;
 
 use agent::Agent;
@@ -72,6 +73,7 @@ fn serve(launch: Launch) -> ExitCode {
         fd::fill_standard()?;
         process::detach();
         let quiet = process::prepare_process()?;
+        tree::become_subreaper()?;
         let outbox = Outbox::new(output)?;
         Agent::new(quiet, launch, outbox, heritage()?)?.run(inbox, launch)
     });

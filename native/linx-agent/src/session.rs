@@ -1,11 +1,12 @@
 //! One workload, from its clone to its terminal event.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linx_sys::child::{Child, Order, Plan, Report, Stage};
 use linx_sys::fd::EpollFlags;
 use linx_sys::process::{self, End};
+use linx_sys::tree::signal_tree;
 use nix::errno::Errno;
 use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
 
@@ -39,6 +40,9 @@ pub enum Life {
     Over,
 }
 
+/// For the descendants of a workload without an orphan policy that tells.
+const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
 /// Between two looks at a process that could not be watched.
 const CHECK: Duration = Duration::from_millis(5);
 
@@ -56,6 +60,9 @@ pub struct Session {
     auto_proceed: bool,
     bounding: u64,
     orphan: OrphanPolicy,
+    kill_tree: bool,
+    /// When a stop turns from SIGTERM to SIGKILL.
+    deadline: Option<Instant>,
     failed: Option<(Errno, Stage)>,
     aborted: bool,
     streams: Streams,
@@ -69,6 +76,7 @@ pub struct Start {
     pub streams: Streams,
     pub bounding: u64,
     pub orphan: OrphanPolicy,
+    pub kill_tree: bool,
 }
 
 impl Session {
@@ -81,6 +89,7 @@ impl Session {
             streams,
             bounding,
             orphan,
+            kill_tree,
         } = start;
         let failed = |errno| StartError {
             stage: Stage::Clone,
@@ -88,6 +97,9 @@ impl Session {
         };
         let auto_proceed = plan.auto_proceed;
         let (child, pidfd) = host.launcher.launch(plan).map_err(failed)?;
+        if !kill_tree {
+            host.strays.lenient_started();
+        }
         let mut session = Session {
             key,
             id,
@@ -100,6 +112,8 @@ impl Session {
             auto_proceed,
             bounding,
             orphan,
+            kill_tree,
+            deadline: None,
             failed: None,
             aborted: false,
             streams,
@@ -107,6 +121,12 @@ impl Session {
         session.watch_control(host);
         session.watch_process(host, Ok(pidfd));
         Ok(session)
+    }
+
+    /// The pids that are its own: the child's, and that of one that forked it.
+    pub fn pids(&self) -> impl Iterator<Item = i32> {
+        let intermediate = self.intermediate.as_ref().map(|(pid, _)| *pid);
+        [self.pid].into_iter().chain(intermediate)
     }
 
     pub fn id(&self) -> u64 {
@@ -209,8 +229,9 @@ impl Session {
         match self.phase {
             Phase::Starting | Phase::Parked => return self.abort(),
             Phase::Proceeding | Phase::Running => {
-                self.kill(SIGTERM);
-                self.kill(SIGCONT);
+                self.signal_all(host, SIGTERM);
+                self.signal_all(host, SIGCONT);
+                self.deadline = Some(Instant::now() + grace);
                 host.timers.add(grace, Action::Kill(self.key));
             }
             Phase::Ended(_) => {}
@@ -238,8 +259,15 @@ impl Session {
     }
 
     /// The grace period of a stop is over.
-    pub fn kill_now(&mut self) {
-        self.kill(SIGKILL);
+    pub fn kill_now(&mut self, host: &mut Host) {
+        if matches!(self.phase, Phase::Ended(_)) {
+            return;
+        }
+        self.signal_all(host, SIGKILL);
+        if self.kill_tree {
+            // In one act, where what multiplies could escape a walk.
+            self.kill(SIGKILL);
+        }
     }
 
     pub fn write(&mut self, host: &mut Host, bytes: &[u8]) -> Result<(), Reason> {
@@ -311,6 +339,15 @@ impl Session {
     fn kill(&self, number: i32) {
         if !matches!(self.phase, Phase::Ended(_)) {
             let _ = process::signal_group(self.pid, number);
+        }
+    }
+
+    /// To the workload, and to everything below it if that is to end with it.
+    fn signal_all(&self, host: &mut Host, number: i32) {
+        if self.kill_tree {
+            signal_tree(host.snapshot(), self.pid, number);
+        } else {
+            self.kill_alone(number);
         }
     }
 
@@ -450,11 +487,26 @@ impl Session {
         self.pidfd = None;
         let ran = self.phase == Phase::Running;
         self.phase = Phase::Ended(end);
+        if !self.kill_tree {
+            host.strays.lenient_ended();
+        }
         if !ran {
             return self.finish(host, end, false);
         }
+        if self.kill_tree {
+            host.strays.doom_those_of(self.pid, self.grace_left());
+        }
         self.streams.finish(host, self.key);
         self.drain(host)
+    }
+
+    /// What its descendants are granted once the workload itself is gone.
+    fn grace_left(&self) -> Duration {
+        match (self.deadline, self.orphan) {
+            (Some(deadline), _) => deadline.saturating_duration_since(Instant::now()),
+            (None, OrphanPolicy::Kill(grace)) => grace,
+            (None, OrphanPolicy::Linger) => DEFAULT_GRACE,
+        }
     }
 
     fn drain(&mut self, host: &mut Host) -> Life {

@@ -85,6 +85,7 @@ pub fn prepare(
         acts: all_acts(spec.verbs, bounding)?,
         auto_proceed: spec.proceed,
         no_new_privs: spec.no_new_privs,
+        subreaper: spec.kill_tree,
         dies_with_parent: spec.orphan != OrphanPolicy::Linger,
         dumpable: fresh.contains(&Namespace::User) && !privileged,
         fresh,

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// What to do when a timer is up.
@@ -12,8 +11,10 @@ pub enum Action {
     Kill(u64),
     /// See whether a session's process has ended; there was no descriptor left to watch it by.
     CheckEnd(u64),
-    /// SIGKILL for a process that a dead agent left behind.
-    KillLeftover(OwnedFd),
+    /// SIGKILL for a workload that a dead agent left behind, and for the rest of its session.
+    KillLeftover(i32),
+    /// Look for what workloads have left behind.
+    LookForStrays,
 }
 
 /// Pending timers, soonest first.

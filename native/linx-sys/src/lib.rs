@@ -11,4 +11,5 @@ pub mod proc_list;
 pub mod process;
 mod raw;
 pub mod status;
+pub mod tree;
 pub mod xattr;

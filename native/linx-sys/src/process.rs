@@ -173,13 +173,32 @@ pub fn has_execed(pid: i32) -> bool {
     flags.is_some_and(|flags| flags & PF_FORKNOEXEC == 0)
 }
 
-/// Whether `pid` leads a session of its own and started before this process did.
-pub fn is_leftover(pid: i32) -> bool {
-    let field = |fields: &[String], n: usize| fields.get(n).and_then(|f| f.parse::<u64>().ok());
-    let started = |pid| stat_fields(pid).and_then(|fields| field(&fields, 19));
-    let session = stat_fields(pid).and_then(|fields| field(&fields, 3));
-    let ours = started(std::process::id() as i32);
-    session == u64::try_from(pid).ok() && started(pid).is_some() && started(pid) <= ours
+/// Where a process stands among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kin {
+    /// Its parent.
+    pub parent: i32,
+    /// The leader of its session.
+    pub session: i32,
+}
+
+/// Where a process stands among others; `None` if it is gone. `/proc/PID/stat`, `proc_pid_stat(5)`.
+pub fn kin(pid: i32) -> Option<Kin> {
+    let fields = stat_fields(pid)?;
+    let number = |n: usize| fields.get(n)?.parse().ok();
+    Some(Kin {
+        parent: number(1)?,
+        session: number(3)?,
+    })
+}
+
+/// Whether `pid` started before this process did.
+pub fn is_older(pid: i32) -> bool {
+    let started = |pid| stat_fields(pid)?.get(19)?.parse::<u64>().ok();
+    match (started(pid), started(std::process::id() as i32)) {
+        (Some(theirs), Some(ours)) => theirs <= ours,
+        _ => false,
+    }
 }
 
 /// The fields of `/proc/PID/stat` from the third on (the state); the name before them may hold anything.
@@ -208,7 +227,7 @@ pub fn securebits() -> Result<u32, Errno> {
 }
 
 /// One of the options of `prctl(2)` that take one number.
-fn prctl(option: libc::c_int, argument: libc::c_ulong) -> Result<libc::c_int, Errno> {
+pub(crate) fn prctl(option: libc::c_int, argument: libc::c_ulong) -> Result<libc::c_int, Errno> {
     let none: libc::c_ulong = 0;
     // SAFETY: only called with options whose arguments are numbers; all are as wide as the kernel reads.
     Errno::result(unsafe { libc::prctl(option, argument, none, none, none) })

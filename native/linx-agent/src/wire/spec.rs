@@ -36,6 +36,8 @@ pub struct SpawnSpec<'a> {
     pub no_new_privs: bool,
     /// What becomes of a running workload that nobody listens to any more.
     pub orphan: OrphanPolicy,
+    /// Whether its descendants end with the workload.
+    pub kill_tree: bool,
     /// Bytes of output that may be on their way unacknowledged; never 0.
     pub window: u64,
     /// The namespaces to create, or to join when there is an `enter`.
@@ -122,6 +124,7 @@ struct Given<'a> {
     proceed: Option<bool>,
     no_new_privs: Option<bool>,
     orphan: Option<OrphanPolicy>,
+    kill_tree: Option<bool>,
     window: Option<u64>,
     namespaces: Option<Namespaces>,
     enter: Option<i32>,
@@ -140,6 +143,7 @@ impl<'a> Given<'a> {
             b"proceed" => once(&mut self.proceed, value::boolean(term)),
             b"no_new_privs" => once(&mut self.no_new_privs, value::boolean(term)),
             b"orphan" => once(&mut self.orphan, orphan(term)),
+            b"kill_tree" => once(&mut self.kill_tree, value::boolean(term)),
             b"window" => once(
                 &mut self.window,
                 value::integer_where(term, |bytes| *bytes > 0),
@@ -170,6 +174,7 @@ impl<'a> Given<'a> {
             proceed: self.proceed.unwrap_or(false),
             no_new_privs: self.no_new_privs.unwrap_or(false),
             orphan: self.orphan.unwrap_or(OrphanPolicy::Kill(DEFAULT_GRACE)),
+            kill_tree: self.kill_tree.unwrap_or(true),
             window: self.window.unwrap_or(DEFAULT_WINDOW),
             namespaces: self.namespaces.unwrap_or(namespaces),
             enter: self.enter,

@@ -179,6 +179,7 @@ unsafe fn run(block: *mut Block, op: *const Op) -> Outcome {
                 Ok(())
             }
             Op::Setsid => check(call(libc::SYS_setsid, [0; 6])),
+            Op::Subreaper => check(prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0)),
             Op::UnblockSignals => {
                 let none = 0u64;
                 let set = addr_of!(none) as usize;

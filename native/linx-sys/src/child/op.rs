@@ -19,6 +19,8 @@ pub(super) enum Op {
     /// Tell the parent, through shared memory, that the descriptor table is the child's own now.
     MarkUnshared,
     Setsid,
+    /// `prctl(PR_SET_CHILD_SUBREAPER, 1)`: descendants stay below this process while it lives.
+    Subreaper,
     /// Unblock every signal. Dispositions are the default ones: the parent has no handler.
     UnblockSignals,
     /// `prlimit(RLIMIT_NOFILE)`: give back the limits that the parent had raised for itself.

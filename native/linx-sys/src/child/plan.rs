@@ -49,6 +49,8 @@ pub struct Plan {
     pub no_new_privs: bool,
     /// The workload is killed by the kernel if the parent dies.
     pub dies_with_parent: bool,
+    /// Descendants whose parents end stay below the child.
+    pub subreaper: bool,
     /// Fresh namespaces.
     pub fresh: Vec<Namespace>,
     /// Namespaces to join, in this order.
@@ -194,6 +196,9 @@ fn before_ready(plan: &Plan, control: RawFd, table: &Table<'_>, stdio: Vec<Step>
         steps.push(clone(Op::Dumpable));
     }
     steps.push(clone(Op::Setsid));
+    if plan.subreaper {
+        steps.push(clone(Op::Subreaper));
+    }
     steps.extend(stdio);
     if plan.terminal {
         steps.push(Step::new(Stage::Pty, Op::ControllingTerminal));

@@ -34,6 +34,7 @@ fn spec<'a>(argv: &[&'a str]) -> SpawnSpec<'a> {
         proceed: false,
         no_new_privs: false,
         orphan: OrphanPolicy::Kill(Duration::from_millis(5000)),
+        kill_tree: true,
         window: 262144,
         namespaces: [].into_iter().collect(),
         enter: None,
