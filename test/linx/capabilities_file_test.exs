@@ -227,6 +227,32 @@ defmodule Linx.Capabilities.FileTest do
     assert {:ok, %Set{}} = CapFile.get(path)
   end
 
+  @tag :root
+  test "in a user namespace, a rootid that has no id there is an overflow", %{
+    directory: directory,
+    path: path
+  } do
+    mapped = touch(directory, "mapped")
+    :ok = CapFile.set(path, Set.new(permitted: [:cap_kill], ns_owner: 1000))
+    :ok = CapFile.set(mapped, "cap_kill=p")
+
+    script = """
+    for path <- #{inspect([path, mapped])} do
+      case Linx.Capabilities.File.get(path) do
+        {:ok, set} -> IO.puts(set)
+        {:error, error} -> IO.puts(error.errno)
+      end
+    end
+    """
+
+    ebin = Application.app_dir(:linx, "ebin")
+
+    {output, 0} =
+      System.cmd("unshare", ["--user", "--map-root-user", "elixir", "-pa", ebin, "-e", script])
+
+    assert output == "eoverflow\ncap_kill=p\n"
+  end
+
   defp operations do
     [
       get_file: &CapFile.get/1,
