@@ -167,18 +167,4 @@ defmodule Linx.ProcessOwnerTest do
       messages
     end
   end
-
-  # The daemon is asked for before it listens.
-  defp start_epmd(tries) do
-    {_, 0} = System.cmd("epmd", ["-daemon"])
-
-    case System.cmd("epmd", ["-names"], stderr_to_stdout: true) do
-      {_names, 0} ->
-        :ok
-
-      _not_yet when tries > 0 ->
-        Process.sleep(50)
-        start_epmd(tries - 1)
-    end
-  end
 end
