@@ -57,7 +57,9 @@ impl Encoder for Bytes {
 
 #[rustler::nif(schedule = "DirtyIo")]
 fn list_processes(dir: Binary) -> Result<Vec<Entry>, Failure> {
-    each(&dir, |pid, text| entry(pid, status::parse(text).ok()?))
+    each(&dir, |pid, text| {
+        entry(pid, status::parse_brief(text).ok()?)
+    })
 }
 
 #[rustler::nif(schedule = "DirtyIo")]

@@ -1,9 +1,11 @@
 //! The text of `/proc/PID/status` and `/proc/PID/task/TID/status` (proc_pid_status(5); written by
 //! `proc_pid_status` in the kernel's `fs/proc/array.c`).
 
+mod brief;
 mod cap_lines;
 mod status_error;
 
+pub use brief::parse_brief;
 pub use cap_lines::parse_caps;
 pub use status_error::StatusError;
 
