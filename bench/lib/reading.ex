@@ -107,8 +107,7 @@ defmodule Bench.Reading do
       Linx.Process.spawn(
         argv: [Peers.path("idle")],
         caps: caps,
-        auto_proceed: true,
-        linger: false
+        auto_proceed: true
       )
 
     receive do

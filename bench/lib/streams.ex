@@ -31,7 +31,7 @@ defmodule Bench.Streams do
   @doc "So many bytes into a bare port."
   @spec port_in(pos_integer()) :: pos_integer()
   def port_in(size) do
-    port = open_port(["sink", to_string(size)], [])
+    port = open_port(["sink", to_string(size)], [:exit_status])
     expect_data(port, "r")
 
     took =
@@ -40,8 +40,9 @@ defmodule Bench.Streams do
         expect_data(port, "d")
       end)
 
-    Port.close(port)
-    took
+    receive do
+      {^port, {:exit_status, 0}} -> took
+    end
   end
 
   @doc "Lines there and back through a port with length-prefixed frames, one by one."
@@ -115,8 +116,7 @@ defmodule Bench.Streams do
       Linx.Process.spawn(
         argv: [Peers.path("traffic") | args],
         stdio: if(kind == :pty, do: :pty, else: [stdin: :pipe, stdout: :pipe]),
-        auto_proceed: true,
-        linger: false
+        auto_proceed: true
       )
 
     receive do
