@@ -31,7 +31,19 @@ defmodule Linx.Launcher do
   alias Linx.Launcher.{Plan, Run}
 
   @enforce_keys [:path, :args]
-  defstruct [:path, :args, :env, :chroot, :groups, :uid, :iab, :mode, :callback, options: []]
+  defstruct [
+    :path,
+    :args,
+    :env,
+    :chroot,
+    :groups,
+    :uid,
+    :iab,
+    :mode,
+    :callback,
+    :func,
+    options: []
+  ]
 
   @typedoc "What is to be launched, and how."
   @type t :: %__MODULE__{
@@ -44,6 +56,7 @@ defmodule Linx.Launcher do
           iab: term(),
           mode: term(),
           callback: term(),
+          func: callback() | nil,
           options: term()
         }
 
@@ -63,6 +76,26 @@ defmodule Linx.Launcher do
   """
   @spec new(binary(), [binary(), ...], [binary()] | [{binary(), binary()}] | map() | nil) :: t()
   def new(path, args, env \\ nil), do: %__MODULE__{path: path, args: args, env: env}
+
+  @doc """
+  A launcher of no program (cap_func_launcher(3)): a security context to try something in.
+
+  `launch/1` calls `fun` with the session of a child that is parked and as privileged as the VM, and discards that child when `fun`
+  has returned, whatever was done to it. Other settings do not count. `launch/1` returns `:ok`;
+  `{:error, {:callback, reason}}` as told at `callback/2`; `{:error, %Linx.Process.Error{}}` if the kernel has refused one of
+  the verbs that `fun` sent.
+
+      iex> Linx.Launcher.func(fn session ->
+      ...>   :ok = Linx.Capabilities.set_thread_sets(session, effective: [], permitted: [], inheritable: [])
+      ...>   {:ok, pid} = Linx.Process.host_pid(session)
+      ...>   {:ok, state} = Linx.Capabilities.read(pid)
+      ...>   if Enum.empty?(state.permitted), do: :ok, else: {:error, state}
+      ...> end)
+      ...> |> Linx.Launcher.launch()
+      :ok
+  """
+  @spec func(callback()) :: t()
+  def func(fun) when is_function(fun, 1), do: %__MODULE__{path: nil, args: [], func: fun}
 
   @doc """
   The user id: real, effective, saved and that of file accesses, as `Linx.Capabilities.set_uid/2`.
@@ -167,7 +200,14 @@ defmodule Linx.Launcher do
       iex> {error.stage, error.errno}
       {:execve, :enoent}
   """
-  @spec launch(t()) :: {:ok, Linx.Process.t()} | {:error, term()}
+  @spec launch(t()) :: {:ok, Linx.Process.t()} | :ok | {:error, term()}
+  def launch(%__MODULE__{func: fun}) when fun != nil do
+    # Its events are nobody's, and its program is never executed.
+    owner = spawn(fn -> :ok end)
+    {:ok, session} = Linx.Process.spawn(argv: ["true"], stdio: :devnull, owner: owner)
+    Run.try_out(session, fun)
+  end
+
   def launch(%__MODULE__{} = launcher) do
     with {:ok, options, verbs} <- Plan.new(launcher),
          {:ok, session} <- Linx.Process.spawn(options) do

@@ -398,4 +398,45 @@ defmodule Linx.LauncherTest do
     :ok = Supervisor.stop(supervisor)
     assert_receive {:linx_process, :signaled, 15}, 10_000
   end
+
+  describe "func/1" do
+    test "runs the function on a child that is discarded" do
+      test = self()
+
+      try_out = fn session ->
+        send(test, {:tried, session, Linx.Process.host_pid(session)})
+        :ok
+      end
+
+      assert :ok = Linx.Launcher.func(try_out) |> Linx.Launcher.launch()
+      assert_received {:tried, session, {:ok, pid}}
+      refute Process.alive?(session)
+      refute File.exists?("/proc/#{pid}")
+      refute_received {:linx_process, _}
+    end
+
+    test "tells what the function refuses, and what the kernel does" do
+      assert {:error, {:callback, :no}} =
+               Linx.Launcher.func(fn _session -> {:error, :no} end) |> Linx.Launcher.launch()
+
+      keep_all = fn session ->
+        :ok =
+          Linx.Capabilities.set_thread_sets(session, effective: [], permitted: [], inheritable: [])
+
+        Linx.Capabilities.set_ambient(session, [:cap_kill])
+      end
+
+      assert {:error, %Linx.Process.Error{stage: :cap_set_ambient, errno: :eperm}} =
+               Linx.Launcher.func(keep_all) |> Linx.Launcher.launch()
+
+      assert {:error, {:callback, :proceeded}} =
+               Linx.Launcher.func(&Linx.Process.proceed/1) |> Linx.Launcher.launch()
+    end
+
+    test "passes on what the function raises" do
+      assert_raise RuntimeError, "no", fn ->
+        Linx.Launcher.func(fn _session -> raise "no" end) |> Linx.Launcher.launch()
+      end
+    end
+  end
 end

@@ -15,6 +15,27 @@ defmodule Linx.Launcher.Run do
     answer
   end
 
+  @doc "Calls `callback` with a parked session, and discards that."
+  @spec try_out(Linx.Process.t(), Launcher.callback()) :: :ok | {:error, term()}
+  def try_out(session, callback) do
+    answer =
+      case Linx.Process.host_pid(session) do
+        {:ok, _host_pid} -> call(callback, session)
+        {:error, :no_process} -> :ok
+      end
+
+    # Asked in any case: a refused verb is told before what the callback made of it.
+    verdict = verdict(Linx.Process.info(session))
+    discard(session)
+    if verdict == :ok, do: answer, else: verdict
+  end
+
+  defp verdict({:ok, %{stage: stage}}) when stage in [:ready, :aborted], do: :ok
+  defp verdict({:ok, %{result: %Error{} = error}}), do: {:error, error}
+  defp verdict({:ok, %{result: {:signaled, _} = killed}}), do: {:error, killed}
+  defp verdict({:ok, _ran}), do: {:error, {:callback, :proceeded}}
+  defp verdict({:error, :no_process}), do: {:error, :aborted}
+
   defp steps(session, callback, verbs) do
     with {:ok, _host_pid} <- Linx.Process.host_pid(session),
          :ok <- call(callback, session),
