@@ -17,6 +17,8 @@ defmodule Linx.Capabilities do
   `raise_ambient/2`, `drop_ambient/2`, `keep_only/2`, `set_groups/3`, `set_uid/2`, `set_iab/2`, `set_securebits/2`, `set_mode/2`,
   `set_no_new_privs/1`, `set_chroot/2`. `Linx.Launcher` sends them in an order that works.
 
+  `threads/1` and `list/0` read more at once, and `Linx.Capabilities.Execve` tells what an `execve` will make of a state.
+
   ## Sets
 
   A set of capabilities is a `MapSet` of `:cap_*` atoms, the kernel's constants in lower case.
