@@ -5,6 +5,7 @@ defmodule Linx.CLITest do
   doctest Linx.CLI.CapNames
   doctest Linx.CLI.Decode
   doctest Linx.CLI.Descriptions
+  doctest Linx.CLI.Failure
   doctest Linx.CLI.Json
   doctest Linx.CLI.Table
   doctest Linx.CLI.Terminal

@@ -28,7 +28,7 @@ defmodule Linx.Capabilities.IAB do
   that is `!%`. Items for the same capability add up. There is no `all`, and there are no spaces.
   """
 
-  alias Linx.Capabilities.{Error, Members, Reader, Set, TextError}
+  alias Linx.Capabilities.{Error, Members, Reader, Set, State, TextError}
   alias Linx.Native
 
   @vectors [:inheritable, :ambient, :bound]
@@ -157,6 +157,22 @@ defmodule Linx.Capabilities.IAB do
     with {:ok, task} <- Reader.task(target) do
       {:ok, task.masks |> Native.iab_from_state() |> from_masks()}
     end
+  end
+
+  @doc """
+  The tuple of a state that has been read already, of a thread, say; else as `from_pid/1`.
+
+      iex> {:ok, state} = Linx.Capabilities.read(:self)
+      iex> {:ok, Linx.Capabilities.IAB.from_state(state)} == Linx.Capabilities.IAB.from_pid(:self)
+      true
+  """
+  @spec from_state(State.t()) :: t()
+  def from_state(%State{} = state) do
+    [state.effective, state.permitted, state.inheritable, state.bounding, state.ambient]
+    |> Enum.map(&Members.to_mask/1)
+    |> List.to_tuple()
+    |> Native.iab_from_state()
+    |> from_masks()
   end
 
   # A tuple made by hand may have ambient capabilities that are not inheritable; the model makes them so,

@@ -5,8 +5,8 @@ defmodule Linx.CLI.Decode do
 
   import Bitwise
 
-  alias Linx.Capabilities.{Constants, IAB, Members, Set, TextError}
-  alias Linx.CLI.{CapNames, Descriptions, Json, Table, Task, Terminal}
+  alias Linx.Capabilities.{Constants, IAB, Members, Set}
+  alias Linx.CLI.{CapNames, Descriptions, Failure, Json, Table, Task, Terminal}
   alias Linx.Native
 
   @mask_digits 16
@@ -104,7 +104,7 @@ defmodule Linx.CLI.Decode do
     {:ok, %{text: Set.to_text(set), masks: masks, rootid: set.ns_owner}}
   end
 
-  defp set({:error, error}), do: {:error, explained(error)}
+  defp set({:error, error}), do: {:error, Failure.in_text(error)}
 
   defp tuple({:ok, iab}) do
     masks =
@@ -114,20 +114,7 @@ defmodule Linx.CLI.Decode do
     {:ok, %{text: IAB.to_text(iab), masks: masks, rootid: 0}}
   end
 
-  defp tuple({:error, error}), do: {:error, explained(error)}
-
-  @doc """
-  A refused text in a sentence, with the name it may have meant.
-
-      iex> {:error, error} = Linx.Capabilities.Set.from_text("cap_chown,cap_kil=p")
-      iex> Linx.CLI.Decode.explained(error)
-      "expected a capability name, `all` or a number below 64 at byte 10, found \\"cap_kil=p\\"; did you mean cap_kill?"
-  """
-  @spec explained(TextError.t()) :: String.t()
-  def explained(%TextError{} = error) do
-    word = ~r/\A\w+/ |> Regex.run(error.found) |> List.wrap() |> List.first("")
-    Exception.message(error) <> CapNames.suggestion(word)
-  end
+  defp tuple({:error, error}), do: {:error, Failure.in_text(error)}
 
   defp mask_of(struct, field), do: struct |> Map.fetch!(field) |> Members.to_mask()
 

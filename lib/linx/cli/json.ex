@@ -3,6 +3,9 @@ defmodule Linx.CLI.Json do
   As much of a JSON writer (RFC 8259) as a report needs, since Elixir has one only from 1.18 on.
   """
 
+  alias Linx.Capabilities.State
+  alias Linx.CLI.Table
+
   @type value :: nil | boolean() | atom() | integer() | String.t() | [value()] | object()
   @type object :: [{atom(), value()}]
 
@@ -24,6 +27,18 @@ defmodule Linx.CLI.Json do
   end
 
   def encode(list) when is_list(list), do: [?[, list |> Enum.map(&encode/1) |> join(), ?]]
+
+  @doc """
+  The five sets of a state as an object of lists.
+
+      iex> state = %Linx.Capabilities.State{bounding: MapSet.new([:cap_kill, :cap_chown])}
+      iex> Linx.CLI.Json.sets(state)[:bounding]
+      [:cap_chown, :cap_kill]
+  """
+  @spec sets(State.t()) :: object()
+  def sets(%State{} = state) do
+    for name <- Table.set_names(), do: {name, state |> Map.fetch!(name) |> Enum.sort()}
+  end
 
   defp join(parts), do: Enum.intersperse(parts, ?,)
 

@@ -5,14 +5,14 @@ defmodule Linx.Run.Launch do
   """
 
   alias Linx.{Capabilities, Process}
-  alias Linx.Run.{Options, Plan, Refusal, Report, Signals, Stdin}
+  alias Linx.Run.{Checkpoint, Options, Refusal, Report, Signals, Stdin}
 
   @doc "Runs the workload and returns the exit status of the task."
   @spec run(Options.t()) :: 0..255
   def run(%Options{} = options) do
-    with {:ok, before} <- Capabilities.read(:self),
-         :ok <- permitted(options.keep, before),
-         {:ok, session} <- spawn_parked(options) do
+    stdio = [stdin: Stdin.source(), stdout: :inherit, stderr: :inherit]
+
+    with {:ok, before, session} <- Checkpoint.park(options, stdio: stdio) do
       Signals.catch_for(self())
       status = follow(session, options, before)
       Signals.release()
@@ -20,23 +20,6 @@ defmodule Linx.Run.Launch do
     else
       {:error, reason} -> failed(options, Refusal.before_launch(reason, options.argv))
     end
-  end
-
-  # The kernel would refuse too, but could not say which capability it was about.
-  defp permitted(keep, before) do
-    case keep |> MapSet.difference(before.permitted) |> Enum.sort() do
-      [] -> :ok
-      [cap | _] -> {:error, {:not_permitted, cap}}
-    end
-  end
-
-  # The whole bounding set is cut at launch: this way capabilities go that have no name here yet.
-  defp spawn_parked(options) do
-    Process.spawn(
-      argv: options.argv,
-      stdio: [stdin: Stdin.source(), stdout: :inherit, stderr: :inherit],
-      caps: [bounding: options.keep]
-    )
   end
 
   defp follow(session, options, before) do
@@ -64,9 +47,8 @@ defmodule Linx.Run.Launch do
     end
   end
 
-  # Whatever is refused here ends the session, and the event that says so is on its way.
   defp confine(session, pid, options, before) do
-    Enum.each(Plan.steps(options), &Plan.take(&1, session))
+    Checkpoint.confine(session, options)
     Report.sets(options.show, :before, nil, before)
     show(options, :checkpoint, pid)
     _ = Process.proceed(session)

@@ -14,7 +14,7 @@ defmodule Linx.Run.Report do
   def sets(:no, _moment, _pid, _state), do: :ok
 
   def sets(:json, moment, pid, state),
-    do: json(event: moment, pid: pid, sets: state && named_sets(state))
+    do: json(event: moment, pid: pid, sets: state && Json.sets(state))
 
   def sets(:table, moment, _pid, nil), do: line([title(moment), ": it has ended already"])
 
@@ -59,9 +59,6 @@ defmodule Linx.Run.Report do
 
   defp of(nil), do: ""
   defp of(pid), do: ", pid #{pid}"
-
-  defp named_sets(state),
-    do: for(name <- Table.set_names(), do: {name, state |> Map.fetch!(name) |> Enum.sort()})
 
   defp json(object), do: object |> Json.encode() |> line()
 
