@@ -29,7 +29,7 @@ defmodule Linx.AgentPort do
 
   use GenServer
 
-  alias Linx.AgentPort.{Frame, Sessions, Unsettled}
+  alias Linx.AgentPort.{Frame, Heritage, Sessions, Unsettled}
 
   require Logger
 
@@ -40,6 +40,7 @@ defmodule Linx.AgentPort do
   defstruct [
     :path,
     :args,
+    :shared?,
     :port,
     :cwd,
     :hello_timer,
@@ -104,10 +105,12 @@ defmodule Linx.AgentPort do
   @impl true
   def init(opts) do
     Process.flag(:trap_exit, true)
-    if opts[:name] == __MODULE__, do: Unsettled.create()
+    shared? = opts[:name] == __MODULE__
+    if shared?, do: Unsettled.create()
 
     {:ok,
      %__MODULE__{
+       shared?: shared?,
        path: opts[:path] || Application.app_dir(:linx, "priv/linx-agent"),
        args: opts[:args] || Application.get_env(:linx, :agent_args, [])
      }}
@@ -174,7 +177,8 @@ defmodule Linx.AgentPort do
   defp ensure_open(%{stage: :opening} = state), do: state
 
   defp ensure_open(%{stage: :closed} = state) do
-    cwd = working_directory()
+    if state.shared?, do: Heritage.note_env()
+    cwd = Heritage.cwd()
     port = open_port(state, cwd)
     timer = Process.send_after(self(), {:hello_timeout, port}, @hello_timeout)
     %{state | port: port, cwd: cwd, stage: :opening, hello_timer: timer}
@@ -188,13 +192,6 @@ defmodule Linx.AgentPort do
     options = [{:packet, 4}, :binary, :nouse_stdio, :exit_status, {:args, state.args}]
     cd = if cwd, do: [{:cd, cwd}], else: []
     Port.open({:spawn_executable, state.path}, options ++ cd)
-  end
-
-  defp working_directory do
-    case File.cwd() do
-      {:ok, path} -> path
-      {:error, _removed} -> nil
-    end
   end
 
   defp shell_status(:enoent), do: 127

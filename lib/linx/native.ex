@@ -68,6 +68,10 @@ defmodule Linx.Native do
     |> :erlang.load_nif(0)
   end
 
+  # The working directory of the VM, `nil` if it has been removed.
+  @spec cwd() :: binary() | nil
+  def cwd, do: :erlang.nif_error(:nif_not_loaded)
+
   # The masks in a status file of procfs, or the errno of the system call that failed.
   @spec read_status(binary()) :: {:ok, masks()} | {:error, pos_integer() | :bad_status}
   def read_status(_path), do: :erlang.nif_error(:nif_not_loaded)

@@ -4,7 +4,7 @@ defmodule Linx.Process.Options do
 
   import Bitwise, only: [<<<: 2]
 
-  alias Linx.AgentPort.Frame
+  alias Linx.AgentPort.{Frame, Heritage}
   alias Linx.Process.LaunchCaps
 
   @namespaces [:net, :mount, :pid, :uts, :ipc, :user, :cgroup, :time]
@@ -67,7 +67,7 @@ defmodule Linx.Process.Options do
           owner: pid(),
           argv: [binary(), ...],
           path: binary() | nil,
-          env: [binary()],
+          env: [binary()] | nil,
           cwd: binary() | nil,
           vm_cwd: binary() | nil,
           namespaces: [atom()] | nil,
@@ -91,7 +91,8 @@ defmodule Linx.Process.Options do
   def new(opts, mode) do
     with :ok <- known(opts),
          {:ok, options} <- cast(opts, base(mode)) do
-      options = %{options | env: options.env || inherited_env(), vm_cwd: working_directory()}
+      env = options.env || Heritage.env(options.agent)
+      options = %{options | env: env, vm_cwd: Heritage.cwd()}
       if too_large?(options), do: {:error, {:bad_argv, options.argv}}, else: {:ok, options}
     end
   end
@@ -103,7 +104,6 @@ defmodule Linx.Process.Options do
 
     %{
       argv: options.argv,
-      env: options.env,
       stdio: options.stdio,
       verbs: options.caps,
       proceed: options.auto_proceed,
@@ -112,6 +112,7 @@ defmodule Linx.Process.Options do
       kill_tree: options.kill_tree
     }
     |> put_some(:path, options.path)
+    |> put_some(:env, options.env)
     |> put_some(:cwd, options.cwd || cwd)
     |> put_some(:namespaces, options.namespaces)
     |> put_some(:enter, options.target)
@@ -231,18 +232,6 @@ defmodule Linx.Process.Options do
       end
     else
       :bad
-    end
-  end
-
-  # A name that is no text here, or that no `K=V` can carry, is not handed on.
-  defp inherited_env do
-    for {name, value} <- System.get_env(), pair?({name, value}), do: join({name, value})
-  end
-
-  defp working_directory do
-    case File.cwd() do
-      {:ok, path} -> path
-      {:error, _removed} -> nil
     end
   end
 

@@ -7,6 +7,7 @@
 //! `panic = "unwind"` (the default).
 
 mod caps;
+mod environment;
 mod execve;
 mod file;
 mod iab;
