@@ -261,6 +261,9 @@ defmodule Linx.ToolsTest do
       assert out =~ ~r/^  ambient +none +cap_kill +cap_kill$/m
       assert out =~ "+ the ambient set is added to permitted\n    P' = P' | A'\n"
       assert out =~ "It would run with uid 65534, effective 65534."
+      refute out =~ ~r/^- /m
+      {0, out, ""} = task(Explain, ~w(--show --keep kill --user 65534 -- sleep))
+      assert out =~ "- no setuid bit applies\n"
     end
 
     test "foresees a refusal", %{directory: directory} do

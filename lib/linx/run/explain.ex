@@ -83,12 +83,12 @@ defmodule Linx.Run.Explain do
     [Json.encode(object), ?\n]
   end
 
-  defp format(_table, path, moments, account) do
+  defp format(show, path, moments, account) do
     [
       [Terminal.printable(path), ?\n],
       interpreter(account.interpreters),
       Table.format(moments ++ after_exec(account.result)),
-      [?\n, Enum.map(account.rules, &rule/1)],
+      [?\n, account.rules |> Enum.filter(&(&1.applied? or show == :table)) |> Enum.map(&rule/1)],
       [?\n, conclusion(account)]
     ]
   end

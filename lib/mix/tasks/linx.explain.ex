@@ -7,14 +7,15 @@ defmodule Mix.Tasks.Linx.Explain do
 
   A child is parked and confined as `mix linx.run` would do it, then discarded: the program does
   not run. What its execve would do is predicted from the file and the kernel's rules. Shown are
-  the five sets now, at the checkpoint and after exec, and each rule in the kernel's order: with a
-  + those whose condition held, with a - the others.
+  the five sets now, at the checkpoint and after exec, and in the kernel's order the rules whose
+  condition held.
 
   ## Options
 
       --keep CAPS      the capabilities to keep, --ambient CAPS the ambient ones, and
       --user USER      the user, all three as for mix linx.run
-      --json           one JSON object
+      --show           the other rules as well, marked with a -
+      --json           one JSON object, with all rules
       --help           this text
 
   ## Examples
