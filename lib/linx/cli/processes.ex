@@ -88,15 +88,18 @@ defmodule Linx.CLI.Processes do
     do: Enum.reject(threads, fn {_tid, state} -> state == leader end)
 
   defp table(switches, arrange) do
-    with {:ok, list} <- Capabilities.list(),
-         {:ok, arranged} <- arrange.(list) do
-      arranged |> Enum.map(&with_threads/1) |> show(switches[:json])
-      0
-    else
-      {:error, {:no_process, pid}} -> failed("#{pid}: no such process")
+    case Capabilities.list() do
+      {:ok, list} -> list |> arrange.() |> arranged(switches[:json])
       {:error, error} -> failed(Failure.at_path(error))
     end
   end
+
+  defp arranged({:ok, processes}, json) do
+    processes |> Enum.map(&with_threads/1) |> show(json)
+    0
+  end
+
+  defp arranged({:missing, pid}, _json), do: failed("#{pid}: no such process")
 
   defp failed(sentence) do
     Task.complain("linx.caps", sentence)
@@ -123,7 +126,7 @@ defmodule Linx.CLI.Processes do
   defp tops(_list, by_pid, roots) do
     case Enum.reject(roots, &is_map_key(by_pid, &1)) do
       [] -> {:ok, Enum.map(roots, &Map.fetch!(by_pid, &1))}
-      [pid | _] -> {:error, {:no_process, pid}}
+      [pid | _] -> {:missing, pid}
     end
   end
 
