@@ -9,7 +9,7 @@ defmodule Linx.AgentPort do
 
   ## Messages to a session
 
-  A session calls `register/3` once and is answered by messages `{:linx_agent, message}`:
+  A session calls `join/3` once. Where the answer is `:wait`, and for all that follows, it is sent messages `{:linx_agent, message}`:
 
   | `message` | when |
   |---|---|
@@ -35,6 +35,8 @@ defmodule Linx.AgentPort do
 
   @hello_timeout 5_000
   @unknown_status 255
+  # What a session needs to go ahead by itself: the shared agent's port and directory, and the counter of its ids.
+  @open {__MODULE__, :open}
   @eproto 71
 
   defstruct [
@@ -44,6 +46,7 @@ defmodule Linx.AgentPort do
     :port,
     :cwd,
     :hello_timer,
+    :ids,
     stage: :closed,
     waiting: [],
     sessions: %Sessions{},
@@ -70,14 +73,26 @@ defmodule Linx.AgentPort do
   end
 
   @doc """
-  Asks for an id and the port for the calling session; answered by messages (see above).
+  Takes the calling session in: `{:ok, id, port, cwd}`, or `:wait` for the message that tells as much (see above), where
+  there is no agent yet or it is not the shared one.
 
   `grace` is how long the workload is given between SIGTERM and SIGKILL if the agent dies, in milliseconds; with `nil`
   it is left alone.
   """
-  @spec register(GenServer.server(), pid(), non_neg_integer() | nil) :: :ok
-  def register(server, session, grace) do
-    GenServer.cast(server, {:register, session, grace})
+  @spec join(GenServer.server(), pid(), non_neg_integer() | nil) ::
+          {:ok, Frame.id(), port(), binary() | nil} | :wait
+  def join(server, session, grace) do
+    case server == __MODULE__ and :persistent_term.get(@open, false) do
+      {port, cwd, ids} ->
+        # Not answered: the message is in its queue before the agent can say anything of this id.
+        id = :atomics.add_get(ids, 1, 1)
+        GenServer.cast(server, {:joined, port, id, session, grace})
+        {:ok, id, port, cwd}
+
+      false ->
+        GenServer.cast(server, {:register, session, grace})
+        :wait
+    end
   end
 
   @doc "Sends a frame to the agent; `:closed` when there is no agent behind the port any more."
@@ -108,12 +123,16 @@ defmodule Linx.AgentPort do
     shared? = opts[:name] == __MODULE__
     if shared?, do: Unsettled.create()
 
-    {:ok,
-     %__MODULE__{
-       shared?: shared?,
-       path: opts[:path] || Application.app_dir(:linx, "priv/linx-agent"),
-       args: opts[:args] || Application.get_env(:linx, :agent_args, [])
-     }}
+    state = %__MODULE__{
+      shared?: shared?,
+      ids: :atomics.new(1, []),
+      path: opts[:path] || Application.app_dir(:linx, "priv/linx-agent"),
+      args: opts[:args] || Application.get_env(:linx, :agent_args, [])
+    }
+
+    # What a predecessor that crashed may have left.
+    withdraw(state)
+    {:ok, state}
   end
 
   @impl true
@@ -126,6 +145,15 @@ defmodule Linx.AgentPort do
   @impl true
   def handle_cast({:register, session, grace}, %{stage: :open} = state) do
     {:noreply, admit(state, session, grace)}
+  end
+
+  def handle_cast({:joined, port, id, session, grace}, %{port: port} = state) do
+    {:noreply, %{state | sessions: Sessions.add(state.sessions, id, session, grace)}}
+  end
+
+  def handle_cast({:joined, _lost, _id, session, _grace}, state) do
+    send(session, {:linx_agent, {:error, @unknown_status, :agent_died}})
+    {:noreply, state}
   end
 
   def handle_cast({:register, session, grace}, state) do
@@ -258,6 +286,8 @@ defmodule Linx.AgentPort do
       command(state.port, {:kill_leftover, host_pid, grace})
     end
 
+    announce(state)
+
     state.waiting
     |> Enum.reverse()
     |> Enum.reduce(%{state | stage: :open, waiting: [], leftovers: []}, fn {session, grace},
@@ -266,10 +296,19 @@ defmodule Linx.AgentPort do
     end)
   end
 
+  # Sessions that start from here on need not ask.
+  defp announce(%{shared?: true} = state),
+    do: :persistent_term.put(@open, {state.port, state.cwd, state.ids})
+
+  defp announce(_dedicated), do: :ok
+
+  defp withdraw(%{shared?: true}), do: :persistent_term.erase(@open)
+  defp withdraw(_dedicated), do: true
+
   defp admit(state, session, grace) do
-    {id, sessions} = Sessions.add(state.sessions, session, grace)
+    id = :atomics.add_get(state.ids, 1, 1)
     send(session, {:linx_agent, {:registered, id, state.port, state.cwd}})
-    %{state | sessions: sessions}
+    %{state | sessions: Sessions.add(state.sessions, id, session, grace)}
   end
 
   # Workloads that a dead agent left behind are the next one's business, at once. An agent that died before
@@ -281,6 +320,7 @@ defmodule Linx.AgentPort do
   end
 
   defp lost(%{stage: :open} = state, status) do
+    withdraw(state)
     {pids, leftovers, sessions} = Sessions.clear(state.sessions)
     for pid <- pids, do: send(pid, {:linx_agent, {:error, status, :agent_died}})
     Logger.error("the agent ended with status #{status}; sessions lost: #{length(pids)}")

@@ -50,7 +50,7 @@ defmodule Linx.AgentPortTest do
 
       log =
         capture_log(fn ->
-          AgentPort.register(server, self(), 5000)
+          :wait = AgentPort.join(server, self(), 5000)
           assert_receive {:linx_agent, answer}, 5_000
           send(self(), {:answer, answer})
         end)
@@ -84,7 +84,7 @@ defmodule Linx.AgentPortTest do
 
     test "is started by the first session, not before", %{server: server} do
       assert %{stage: :closed, os_pid: nil} = AgentPort.status(server)
-      AgentPort.register(server, self(), nil)
+      AgentPort.join(server, self(), nil)
       assert_receive {:linx_agent, {:registered, id, port, cwd}}, 5_000
       assert is_integer(id) and is_port(port) and cwd == File.cwd!()
       assert %{stage: :open, os_pid: pid, sessions: 1} = AgentPort.status(server)
@@ -92,7 +92,7 @@ defmodule Linx.AgentPortTest do
     end
 
     test "gives every session an id of its own", %{server: server} do
-      for _ <- 1..10, do: AgentPort.register(server, self(), nil)
+      for _ <- 1..10, do: AgentPort.join(server, self(), nil)
 
       ids =
         for _ <- 1..10 do
@@ -105,7 +105,7 @@ defmodule Linx.AgentPortTest do
     end
 
     test "answers a bad spec by an error of the session", %{server: server} do
-      AgentPort.register(server, self(), nil)
+      AgentPort.join(server, self(), nil)
       assert_receive {:linx_agent, {:registered, id, port, _cwd}}, 5_000
       assert :ok = AgentPort.command(port, {:spawn, id, %{}})
       assert_receive {:linx_agent, {:error, 22, :protocol}}, 5_000
@@ -113,7 +113,7 @@ defmodule Linx.AgentPortTest do
     end
 
     test "answers a frame that it does not understand, and goes on", %{server: server} do
-      AgentPort.register(server, self(), nil)
+      AgentPort.join(server, self(), nil)
       assert_receive {:linx_agent, {:registered, id, port, _cwd}}, 5_000
 
       log =
@@ -127,7 +127,7 @@ defmodule Linx.AgentPortTest do
     end
 
     test "goes when its owner goes", %{server: server} do
-      AgentPort.register(server, self(), nil)
+      AgentPort.join(server, self(), nil)
       assert_receive {:linx_agent, {:registered, _id, port, _cwd}}, 5_000
       %{os_pid: pid} = AgentPort.status(server)
       GenServer.stop(server)
@@ -219,14 +219,12 @@ defmodule Linx.AgentPortTest do
   end
 
   test "what is left of a dead agent are children with a kill policy" do
-    {first, sessions} = Sessions.add(%Sessions{}, self(), 100)
-    {second, sessions} = Sessions.add(sessions, self(), nil)
-    {_third, sessions} = Sessions.add(sessions, self(), 300)
-    sessions = sessions |> Sessions.ready(first, 11) |> Sessions.ready(second, 12)
+    sessions = Sessions.add(%Sessions{}, 1, self(), 100)
+    sessions = Sessions.add(sessions, 2, self(), nil)
+    sessions = Sessions.add(sessions, 3, self(), 300)
+    sessions = sessions |> Sessions.ready(1, 11) |> Sessions.ready(2, 12)
     assert {[_, _, _], [{11, 100}], empty} = Sessions.clear(sessions)
     assert Sessions.count(empty) == 0
-    {fourth, _sessions} = Sessions.add(empty, self(), nil)
-    assert fourth not in [first, second]
   end
 
   test "the table of unsettled children forgets only what it was told by the same session" do

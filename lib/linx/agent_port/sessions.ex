@@ -16,27 +16,23 @@ defmodule Linx.AgentPort.Sessions do
           }
   end
 
-  defstruct by_id: %{}, by_monitor: %{}, next_id: 1
+  defstruct by_id: %{}, by_monitor: %{}
 
   @type t :: %__MODULE__{
           by_id: %{Frame.id() => Entry.t()},
-          by_monitor: %{reference() => Frame.id()},
-          next_id: Frame.id()
+          by_monitor: %{reference() => Frame.id()}
         }
 
-  @doc "Takes in a session; `grace` is `nil` for one whose workload may outlive everybody."
-  @spec add(t(), pid(), non_neg_integer() | nil) :: {Frame.id(), t()}
-  def add(sessions, pid, grace) do
-    id = sessions.next_id
+  @doc "Takes in a session under `id`; `grace` is `nil` for one whose workload may outlive everybody."
+  @spec add(t(), Frame.id(), pid(), non_neg_integer() | nil) :: t()
+  def add(sessions, id, pid, grace) do
     entry = %Entry{pid: pid, monitor: Process.monitor(pid), grace: grace}
 
-    {id,
-     %{
-       sessions
-       | by_id: Map.put(sessions.by_id, id, entry),
-         by_monitor: Map.put(sessions.by_monitor, entry.monitor, id),
-         next_id: id + 1
-     }}
+    %{
+      sessions
+      | by_id: Map.put(sessions.by_id, id, entry),
+        by_monitor: Map.put(sessions.by_monitor, entry.monitor, id)
+    }
   end
 
   @doc "Notes the pid of a session's child, as the host sees it."
@@ -89,7 +85,7 @@ defmodule Linx.AgentPort.Sessions do
     entries = Map.values(sessions.by_id)
     for entry <- entries, do: Process.demonitor(entry.monitor, [:flush])
     leftovers = for %{host_pid: pid, grace: ms} <- entries, pid != nil, ms != nil, do: {pid, ms}
-    {for(entry <- entries, do: entry.pid), leftovers, %__MODULE__{next_id: sessions.next_id}}
+    {for(entry <- entries, do: entry.pid), leftovers, %__MODULE__{}}
   end
 
   @doc "How many there are."

@@ -82,8 +82,11 @@ defmodule Linx.Process.Session do
     Process.flag(:trap_exit, true)
     agent = agent(options.agent)
     data = %{SessionData.new(options) | agent: agent, agent_monitor: Process.monitor(agent)}
-    AgentPort.register(agent, self(), left_alone_or_grace(options.orphan_policy))
-    {:ok, :starting, data}
+
+    case AgentPort.join(agent, self(), left_alone_or_grace(options.orphan_policy)) do
+      {:ok, id, port, agent_cwd} -> {:ok, :spawned, start(data, id, port, agent_cwd)}
+      :wait -> {:ok, :starting, data}
+    end
   end
 
   defp agent(:shared), do: AgentPort
@@ -154,9 +157,7 @@ defmodule Linx.Process.Session do
   defp agent_event(_event, :done, _data), do: :keep_state_and_data
 
   defp agent_event({:registered, id, port, agent_cwd}, :starting, data) do
-    data = %{data | id: id, port: port}
-    SessionData.command(data, {:spawn, spec(data, agent_cwd)})
-    {:next_state, :spawned, data}
+    {:next_state, :spawned, start(data, id, port, agent_cwd)}
   end
 
   defp agent_event({:ready, host_pid, child_pid}, :spawned, data) do
@@ -199,6 +200,12 @@ defmodule Linx.Process.Session do
   defp agent_event(event, _state, _data) do
     Logger.warning("ignoring unexpected message #{inspect({:linx_agent, event})}")
     :keep_state_and_data
+  end
+
+  defp start(data, id, port, agent_cwd) do
+    data = %{data | id: id, port: port}
+    SessionData.command(data, {:spawn, spec(data, agent_cwd)})
+    data
   end
 
   # An abort that came before anything started wins over `auto_proceed`.
