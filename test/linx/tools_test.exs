@@ -204,7 +204,7 @@ defmodule Linx.ToolsTest do
       agent = Enum.find(list, &(&1.pid == pid)).ppid
 
       {0, out, ""} = task(Caps, ["--tree", "#{agent}"])
-      assert out =~ ~r/\A +PID  UID  NAME +CAPABILITIES\n *#{agent} +\d+  linx-agent /
+      assert out =~ ~r/\A +PID +UID  NAME +CAPABILITIES\n *#{agent} +\d+  linx-agent /
       assert out =~ ~r/^ *#{pid} +\d+    sleep /m
       assert {0, all, ""} = task(Caps, ["--tree"])
       assert all =~ ~r/^ *#{pid} +\d+ +sleep /m
