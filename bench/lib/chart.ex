@@ -11,10 +11,10 @@ defmodule Bench.Chart do
   @lines ["#2b6cb0", "#c05621"]
   @spread "#1a202c"
 
-  @doc "A bar for each row, the smallest on top; Linx stands out. The thin line is p10 to p90."
+  @doc "A bar for each row, the best on top; Linx stands out. The thin line is p10 to p90."
   @spec bars(String.t(), [Row.t(), ...]) :: iodata()
   def bars(title, rows) do
-    rows = Enum.sort_by(rows, & &1.median)
+    rows = Enum.sort_by(rows, & &1.median, if(hd(rows).unit == "1/s", do: :desc, else: :asc))
     scale = (@width - @label - 90) / (rows |> Enum.map(& &1.median) |> Enum.max())
 
     Svg.document(@width, 50 + length(rows) * @bar, [
@@ -26,7 +26,9 @@ defmodule Bench.Chart do
   defp bar(row, y, scale) do
     colour = if String.starts_with?(row.name, "Linx"), do: @ours, else: @theirs
     name = if row.drops?, do: row.name <> " ▾", else: row.name
-    spread = for value <- [row.p10, row.p90], do: {min(@label + value * scale, @width), y + 8}
+
+    spread =
+      for value <- [row.p10, row.p90], do: {min(@label + value * scale, @width - 90), y + 8}
 
     [
       Svg.text(@label - 8, y + 12, name, "text-anchor": "end"),
