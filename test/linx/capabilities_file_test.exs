@@ -141,12 +141,13 @@ defmodule Linx.Capabilities.FileTest do
       for {owner, pairs} <- Enum.group_by(sets, fn {_path, set} -> set.ns_owner end) do
         args = for {path, set} <- pairs, arg <- [to_string(set), path], do: arg
         owner = if owner == 0, do: [], else: ["-n", to_string(owner)]
-        assert System.cmd("setcap", ["-q", "-v"] ++ owner ++ args) == {"", 0}
+        # Some versions print a word of their own when they agree.
+        assert {_, 0} = System.cmd("setcap", ["-q", "-v"] ++ owner ++ args)
       end
     end
 
     test "a text means to setcap what it means here", %{directory: directory} do
-      texts = for text <- Stream.repeatedly(&text/0) |> Enum.take(1500), storable?(text), do: text
+      texts = for text <- Stream.repeatedly(&text/0) |> Enum.take(1500), exact?(text), do: text
       assert length(texts) > 300
       paths = for {text, number} <- Enum.with_index(texts), do: {touch(directory, number), text}
 
@@ -266,6 +267,14 @@ defmodule Linx.Capabilities.FileTest do
     path = Path.join(directory, to_string(name))
     File.touch!(path)
     path
+  end
+
+  # What every version of setcap takes: newer ones refuse effective capabilities beyond the two others.
+  defp exact?(text), do: storable?(text) and {:ok, stored(parsed(text))} == Set.from_text(text)
+
+  defp parsed(text) do
+    {:ok, set} = Set.from_text(text)
+    set
   end
 
   defp storable?(text) do
