@@ -93,7 +93,10 @@ fn heritage() -> Result<Heritage, Errno> {
         .ok()
         .and_then(Result::ok);
     let (effective, bounding) = match sets {
-        Some(sets) => (sets.effective, sets.bounding),
+        Some(sets) => {
+            shed_inheritable(&sets)?;
+            (sets.effective, sets.bounding)
+        }
         // Without procfs: assume nothing dropped, and no power.
         None => (CapSet::EMPTY, CapSet::from_bits(u64::MAX)),
     };
@@ -104,4 +107,14 @@ fn heritage() -> Result<Heritage, Errno> {
         effective,
         file_limit,
     })
+}
+
+/// Keeps of the inheritable set what the ambient one needs. The rest would reach a workload that did not ask for it, and get
+/// past its bounding set if it runs as root.
+fn shed_inheritable(sets: &linx_caps::State) -> Result<(), Errno> {
+    let keep = sets.inheritable.intersection(sets.ambient);
+    if keep == sets.inheritable {
+        return Ok(());
+    }
+    process::set_caps([sets.effective, sets.permitted, keep].map(CapSet::bits))
 }
