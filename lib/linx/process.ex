@@ -203,6 +203,11 @@ defmodule Linx.Process do
   The pid of the child as the host sees it. Waits for `:ready`; answers after the end too.
 
   What verbs have changed before can be seen in `/proc` when it returns.
+
+      iex> {:ok, session} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, pid} = Linx.Process.host_pid(session)
+      iex> File.exists?("/proc/\#{pid}/status")
+      true
   """
   @spec host_pid(t()) :: {:ok, pos_integer()} | {:error, :no_process}
   def host_pid(session) when is_pid(session), do: Session.call(session, :host_pid)
@@ -232,7 +237,18 @@ defmodule Linx.Process do
   @spec info(t()) :: {:ok, Info.t()} | {:error, :no_process}
   def info(session) when is_pid(session), do: Session.call(session, :info)
 
-  @doc "Sends all further events to another process, which may be on another node."
+  @doc """
+  Sends all further events to another process, which may be on another node.
+
+      iex> {:ok, session} = Linx.Process.spawn(argv: ["true"])
+      iex> {:ok, _pid} = Linx.Process.host_pid(session)
+      iex> owner = Task.async(fn -> receive do {:linx_process, :running} -> :mine end end)
+      iex> Linx.Process.set_owner(session, owner.pid)
+      :ok
+      iex> :ok = Linx.Process.proceed(session)
+      iex> Task.await(owner)
+      :mine
+  """
   @spec set_owner(t(), pid()) :: :ok | {:error, :no_process}
   def set_owner(session, owner) when is_pid(session) and is_pid(owner) do
     Session.call(session, {:set_owner, owner})
@@ -255,11 +271,32 @@ defmodule Linx.Process do
     Session.call(session, {:write, :pipe, IO.iodata_to_binary(bytes)})
   end
 
-  @doc "Closes the standard input of a running workload, after everything written. A second time is no error."
+  @doc """
+  Closes the standard input of a running workload, after everything written. A second time is no error.
+
+      iex> {:ok, session} = Linx.Process.spawn(argv: ["cat"], stdio: [stdin: :pipe, stdout: :devnull], auto_proceed: true)
+      iex> receive do {:linx_process, :running} -> :ok end
+      iex> Linx.Process.close_stdin(session)
+      :ok
+      iex> Linx.Process.wait(session)
+      {:ok, {:exited, 0}}
+  """
   @spec close_stdin(t()) :: :ok | {:error, :no_stdin | :not_running | :no_process}
   def close_stdin(session) when is_pid(session), do: Session.call(session, :close_stdin)
 
-  @doc "Writes to the pseudo-terminal of a running workload, as `write/2` does to a pipe."
+  @doc """
+  Writes to the pseudo-terminal of a running workload, as `write/2` does to a pipe.
+
+      iex> {:ok, session} = Linx.Process.spawn(argv: ["cat"], stdio: :pty, auto_proceed: true)
+      iex> receive do {:linx_process, :running} -> :ok end
+      iex> Linx.Process.pty_write(session, "typed\\n")
+      :ok
+      iex> receive do {:linx_process, :pty_out, echo} -> String.starts_with?(echo, "typed\\r\\n") end
+      true
+      iex> Linx.Process.pty_write(session, <<4>>)
+      iex> Linx.Process.wait(session)
+      {:ok, {:exited, 0}}
+  """
   @spec pty_write(t(), iodata()) :: :ok | {:error, :no_pty | :not_running | :no_process}
   def pty_write(session, bytes) when is_pid(session) do
     Session.call(session, {:write, :pty, IO.iodata_to_binary(bytes)})
@@ -294,7 +331,13 @@ defmodule Linx.Process do
 
   def pty_set_winsize(session, size) when is_pid(session), do: {:error, {:bad_winsize, size}}
 
-  @doc "The session itself if it has a pseudo-terminal, to pass on to who shall write to that."
+  @doc """
+  The session itself if it has a pseudo-terminal, to pass on to who shall write to that.
+
+      iex> {:ok, session} = Linx.Process.spawn(argv: ["true"])
+      iex> Linx.Process.pty_master(session)
+      {:error, :no_pty}
+  """
   @spec pty_master(t()) :: {:ok, t()} | {:error, :no_pty | :no_process}
   def pty_master(session) when is_pid(session), do: Session.call(session, :pty_master)
 

@@ -11,7 +11,7 @@ defmodule Linx.ExecveKernelTest do
 
   @moduletag :root
 
-  @cases 400
+  @cases 2_000
   @ids [0, 5, 1000]
   @modes [0o755, 0o755, 0o4755, 0o4755, 0o2755, 0o6755]
   @eperm 1
