@@ -70,12 +70,16 @@ defmodule Linx.TestHostileFrames do
 
   defp id, do: :rand.uniform(@ids)
 
+  # What is left alone when nobody listens to it has to end by itself.
   defp spawn_command(dir) do
-    {:spawn, id(),
-     Map.merge(
-       %{argv: Enum.random([["true"], ["/bin/false"], ["sleep", "60"], ["cat"], ["/no/such"]])},
-       Map.new(Enum.take_random(options(dir), :rand.uniform(5) - 1))
-     )}
+    options = dir |> options() |> Enum.take_random(:rand.uniform(5) - 1) |> Map.new()
+
+    argv =
+      if options[:orphan] == :linger,
+        do: ["true"],
+        else: Enum.random([["true"], ["/bin/false"], ["sleep", "60"], ["cat"], ["/no/such"]])
+
+    {:spawn, id(), Map.put(options, :argv, argv)}
   end
 
   defp options(dir) do
