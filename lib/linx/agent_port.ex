@@ -183,8 +183,8 @@ defmodule Linx.AgentPort do
   def handle_info({:EXIT, _pid, reason}, state), do: {:stop, reason, state}
 
   def handle_info({:DOWN, monitor, :process, _pid, _reason}, state) do
-    {id, sessions} = Sessions.down(state.sessions, monitor)
-    if id, do: command(state.port, {:orphan, id})
+    {known, sessions} = Sessions.down(state.sessions, monitor)
+    with {id, entry} <- known, do: orphaned(state, id, entry)
     {:noreply, %{state | sessions: sessions}}
   end
 
@@ -198,6 +198,13 @@ defmodule Linx.AgentPort do
   def handle_info(message, state) do
     Logger.warning("ignoring unexpected message #{inspect(message)}")
     {:noreply, state}
+  end
+
+  # An agent of its own goes with its session, and may hear of no other end of it.
+  @impl true
+  def terminate(_reason, state) do
+    for entry <- Sessions.entries(state.sessions), do: forget_verbs(entry)
+    :ok
   end
 
   # Opening
@@ -310,6 +317,14 @@ defmodule Linx.AgentPort do
     send(session, {:linx_agent, {:registered, id, state.port, state.cwd}})
     %{state | sessions: Sessions.add(state.sessions, id, session, grace)}
   end
+
+  defp orphaned(state, id, entry) do
+    forget_verbs(entry)
+    command(state.port, {:orphan, id})
+  end
+
+  # A session that was killed could not do so.
+  defp forget_verbs(entry), do: Unsettled.clear(entry.host_pid, entry.pid)
 
   # Workloads that a dead agent left behind are the next one's business, at once. An agent that died before
   # its hello gets no such successor: nothing was started by it, and nothing would stop the circle.

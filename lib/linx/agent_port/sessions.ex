@@ -70,19 +70,23 @@ defmodule Linx.AgentPort.Sessions do
     end
   end
 
-  @doc "Forgets the session whose process went down, and tells its id."
-  @spec down(t(), reference()) :: {Frame.id() | nil, t()}
+  @doc "Forgets the session whose process went down, and tells its id and what was known of it."
+  @spec down(t(), reference()) :: {{Frame.id(), Entry.t()} | nil, t()}
   def down(sessions, monitor) do
     case sessions.by_monitor do
-      %{^monitor => id} -> {id, ended(sessions, id)}
+      %{^monitor => id} -> {{id, Map.fetch!(sessions.by_id, id)}, ended(sessions, id)}
       _ -> {nil, sessions}
     end
   end
 
+  @doc "What is known of all of them."
+  @spec entries(t()) :: [Entry.t()]
+  def entries(sessions), do: Map.values(sessions.by_id)
+
   @doc "All sessions forgotten: their processes, and `{host_pid, grace}` of the children to be killed."
   @spec clear(t()) :: {[pid()], [{pos_integer(), non_neg_integer()}], t()}
   def clear(sessions) do
-    entries = Map.values(sessions.by_id)
+    entries = entries(sessions)
     for entry <- entries, do: Process.demonitor(entry.monitor, [:flush])
     leftovers = for %{host_pid: pid, grace: ms} <- entries, pid != nil, ms != nil, do: {pid, ms}
     {for(entry <- entries, do: entry.pid), leftovers, %__MODULE__{}}

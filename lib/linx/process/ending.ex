@@ -2,11 +2,14 @@ defmodule Linx.Process.Ending do
   @moduledoc false
   # The end of a session: what everybody is told, and how a workload is seen off when its session has to go first.
 
+  alias Linx.AgentPort
   alias Linx.Process.{Error, Info, SessionData}
 
   @default_grace 5_000
   # What the agent may take to report an end that it has brought about.
   @margin 1_000
+  # What is told of an end that the agent does not report in that time.
+  @etimedout 110
   # Output of a workload that is being stopped is handed on up to this many bytes, and the rest is thrown away.
   @last_output 1_048_576
 
@@ -57,16 +60,16 @@ defmodule Linx.Process.Ending do
   def answer(:info, %{result: nil} = data), do: {:ok, SessionData.info(data, :ready)}
   def answer(:info, data), do: {:ok, SessionData.info(data, stage(data.result))}
 
-  @doc "Ends the workload and waits for it, so that nothing is left when the session is gone."
+  @doc "Ends the workload and waits for it, so that nothing is left when the session is gone; then tells the end."
   @spec reap(SessionData.t()) :: SessionData.t()
+  def reap(%{id: nil} = data), do: finish(data, :aborted)
+
   def reap(data) do
     data = SessionData.owned_by(data, data.owner)
     grace = grace(data.options.orphan_policy)
-
-    case SessionData.command(data, {:stop, grace}) do
-      :ok -> await_end(data, System.monotonic_time(:millisecond) + grace + @margin, @last_output)
-      :closed -> data
-    end
+    # An agent that is gone cannot be told, but its end is on the way.
+    SessionData.command(data, {:stop, grace})
+    await_end(data, System.monotonic_time(:millisecond) + grace + @margin, @last_output)
   end
 
   defp grace({:kill, grace}), do: grace
@@ -82,9 +85,10 @@ defmodule Linx.Process.Ending do
         finish(data, end_of_it)
 
       {:DOWN, monitor, :process, _agent, _reason} when monitor == data.agent_monitor ->
-        data
+        finish(data, {:error, AgentPort.unknown_status(), :agent_died})
     after
-      max(deadline - System.monotonic_time(:millisecond), 0) -> data
+      max(deadline - System.monotonic_time(:millisecond), 0) ->
+        finish(data, {:error, @etimedout, :protocol})
     end
   end
 

@@ -142,7 +142,7 @@ defmodule Linx.Process.Session do
 
   @impl true
   def terminate(_reason, _state, data) do
-    data = if data.result == nil and data.id != nil, do: Ending.reap(data), else: data
+    data = if data.result == nil, do: Ending.reap(data), else: data
     dismiss_agent(data)
   end
 
