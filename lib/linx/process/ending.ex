@@ -80,6 +80,14 @@ defmodule Linx.Process.Ending do
       {:linx_agent, {:output, stream, bytes}} ->
         await_end(data, deadline, last_output(data, stream, bytes, room))
 
+      {:linx_agent, {:ready, host_pid, _child_pid}} ->
+        SessionData.notify(data, {:ready, host_pid})
+        await_end(data, deadline, room)
+
+      {:linx_agent, :running} ->
+        SessionData.notify(data, {:running})
+        await_end(data, deadline, room)
+
       {:linx_agent, end_of_it}
       when end_of_it == :aborted or elem(end_of_it, 0) in [:exited, :signaled, :error] ->
         finish(data, end_of_it)
