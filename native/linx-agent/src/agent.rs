@@ -206,7 +206,7 @@ impl Agent {
             }
             Command::Sync { id } => self.ask(id, |s, host| s.sync(host)),
             Command::Proceed { id } => self.ask(id, |s, host| s.proceed(host)),
-            Command::Abort { id } => self.ask(id, |s, _| s.abort()),
+            Command::Abort { id } => self.ask(id, |s, host| s.abort(host)),
             Command::Signal { id, signal } => self.ask(id, |s, _| s.signal(signal)),
             Command::Stop { id, grace } => self.ask(id, |s, host| s.stop(host, grace)),
             Command::Orphan { id } => self.orphan(id),

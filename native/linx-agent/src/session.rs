@@ -188,7 +188,8 @@ impl Session {
     /// with more than was asked for.
     pub fn on_refused_frame(&mut self) {
         if matches!(self.phase, Phase::Starting | Phase::Parked) && !self.aborted {
-            self.failed = Some((Errno::EINVAL, Stage::Protocol));
+            // What failed before is the reason, and what follows it only comes too late.
+            self.failed.get_or_insert((Errno::EINVAL, Stage::Protocol));
             self.kill(SIGKILL);
         }
     }
@@ -201,7 +202,8 @@ impl Session {
     }
 
     /// Discards the child if it has not left the checkpoint.
-    pub fn abort(&mut self) -> Result<(), Reason> {
+    pub fn abort(&mut self, host: &mut Host) -> Result<(), Reason> {
+        self.catch_up(host);
         if matches!(self.phase, Phase::Starting | Phase::Parked) {
             self.aborted = true;
             self.kill(SIGKILL);
@@ -226,8 +228,9 @@ impl Session {
 
     /// Ends the session: at once while it is parked, else with time to clean up.
     pub fn stop(&mut self, host: &mut Host, grace: Duration) -> Result<(), Reason> {
+        self.catch_up(host);
         match self.phase {
-            Phase::Starting | Phase::Parked => return self.abort(),
+            Phase::Starting | Phase::Parked => return self.abort(host),
             Phase::Proceeding | Phase::Running => {
                 self.signal_all(host, SIGTERM);
                 self.signal_all(host, SIGCONT);
@@ -242,6 +245,7 @@ impl Session {
     /// Nobody listens any more.
     pub fn orphan(&mut self, host: &mut Host) -> Life {
         self.listening = false;
+        self.catch_up(host);
         match (self.phase, self.orphan) {
             (Phase::Ended(_), _) => return self.drain(host),
             (Phase::Proceeding | Phase::Running, OrphanPolicy::Linger) => {
@@ -252,7 +256,7 @@ impl Session {
                 let _ = self.stop(host, grace);
             }
             (_, OrphanPolicy::Linger) => {
-                let _ = self.abort();
+                let _ = self.abort(host);
             }
         }
         Life::Goes
@@ -305,6 +309,13 @@ impl Session {
         self.parked()?;
         self.send(host, &Order::Sync);
         Ok(())
+    }
+
+    /// A child that is not to park may have told already that it is on its way.
+    fn catch_up(&mut self, host: &mut Host) {
+        if self.phase == Phase::Starting {
+            self.on_control(host);
+        }
     }
 
     fn parked(&self) -> Result<(), Reason> {
@@ -412,7 +423,8 @@ impl Session {
                 host.forget(&pidfd);
             }
         }
-        if !self.aborted {
+        // One that execs by itself may have got there in spite of an abort.
+        if !self.aborted || self.auto_proceed {
             self.tell(
                 host,
                 Event::Ready {
@@ -523,14 +535,14 @@ impl Session {
     fn finish(&mut self, host: &mut Host, end: End, ran: bool) -> Life {
         let id = self.id;
         let event = match (self.failed, end) {
-            (Some((errno, stage)), _) => Event::Error {
+            (Some((errno, stage)), _) if !ran => Event::Error {
                 id,
                 errno: errno as i32,
                 stage: stage.name(),
             },
-            (None, _) if self.aborted && !ran => Event::Aborted { id },
-            (None, End::Exited(code)) => Event::Exited { id, code },
-            (None, End::Signaled(signal)) => Event::Signaled { id, signal },
+            _ if self.aborted && !ran => Event::Aborted { id },
+            (_, End::Exited(code)) => Event::Exited { id, code },
+            (_, End::Signaled(signal)) => Event::Signaled { id, signal },
         };
         self.tell(host, event);
         Life::Over
