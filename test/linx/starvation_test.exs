@@ -99,6 +99,15 @@ defmodule Linx.StarvationTest do
     nothing_left(standing)
   end
 
+  test "descriptors for a start of its own", %{tmp_dir: dir} do
+    relief = Path.join(dir, "relief")
+    script = ~s([ -e #{relief} ] || exec prlimit --nofile=60:60 "$@"\nexec "$@")
+    agent_under(script, dir)
+    assert {:agent_died, :unknown} = outcome(argv: ["true"])
+    File.touch!(relief)
+    assert {:exited, 0} = outcome(argv: ["true"])
+  end
+
   test "processes", %{tmp_dir: dir} do
     File.chmod!(dir, 0o755)
     # The limit counts all processes of a user, so the agent has one to itself.
@@ -137,9 +146,7 @@ defmodule Linx.StarvationTest do
 
   test "memory", %{standing: standing} do
     companion = companion()
-    {:ok, status} = File.read("/proc/#{agent_pid()}/status")
-    [_, kib] = Regex.run(~r/VmSize:\s+(\d+) kB/, status)
-    agent = limit("as", String.to_integer(kib) * 1024)
+    agent = limit("as", address_space(agent_pid()))
 
     sessions =
       for _ <- 1..100,
@@ -160,6 +167,25 @@ defmodule Linx.StarvationTest do
     :gen_statem.stop(companion)
     flush()
     nothing_left(standing)
+  end
+
+  test "memory for what it is sent: the agent is lost, and another one serves" do
+    companion = companion()
+    agent = agent_pid()
+    limit("as", address_space(agent))
+    argv = ["true" | List.duplicate(:binary.copy("x", 100_000), 100)]
+    assert {:agent_died, :unknown} = outcome(argv: argv)
+    assert_receive {:linx_process, :companion, :error, status, :agent_died}, 10_000
+    # SIGABRT; not learnt by a VM that was still writing to it.
+    assert status in [134, 255]
+    assert {:exited, 0} = outcome(argv: ["true"])
+    assert agent_pid() != agent
+    :gen_statem.stop(companion)
+  end
+
+  defp address_space(pid) do
+    [_, kib] = Regex.run(~r/VmSize:\s+(\d+) kB/, File.read!("/proc/#{pid}/status"))
+    String.to_integer(kib) * 1024
   end
 
   test "room on a disk", %{standing: standing, tmp_dir: dir} do
