@@ -17,6 +17,8 @@ defmodule Linx.AgentPort.Frame do
     setns_net setns_mount setns_pid setns_uts setns_ipc setns_user setns_cgroup setns_time
   )a
 
+  defguardp is_natural(number) when is_integer(number) and number >= 0
+
   @max_bytes 16 * 1024 * 1024
 
   @type id :: non_neg_integer()
@@ -55,6 +57,9 @@ defmodule Linx.AgentPort.Frame do
 
   @doc "What a frame of the agent says, `:error` for one that says nothing known."
   @spec decode(binary()) :: {:ok, decoded()} | :error
+  # A compressed term may take any amount of memory; an agent sends none.
+  def decode(<<131, 80, _compressed::binary>>), do: :error
+
   def decode(bytes) do
     bytes |> :erlang.binary_to_term([:safe]) |> classify()
   rescue
@@ -69,7 +74,7 @@ defmodule Linx.AgentPort.Frame do
 
   defp classify(frame) when is_tuple(frame) and tuple_size(frame) >= 2 do
     id = elem(frame, 1)
-    if is_integer(id), do: of_session(Tuple.delete_at(frame, 1), id), else: :error
+    if is_natural(id), do: of_session(Tuple.delete_at(frame, 1), id), else: :error
   end
 
   defp classify(_term), do: :error
@@ -78,27 +83,27 @@ defmodule Linx.AgentPort.Frame do
        when stream in [:stdout, :stderr, :pty] and is_binary(bytes),
        do: {:ok, {:event, id, {:output, stream, bytes}}}
 
-  defp of_session({:written, n}, id) when is_integer(n), do: {:ok, {:event, id, {:written, n}}}
+  defp of_session({:written, n}, id) when is_natural(n), do: {:ok, {:event, id, {:written, n}}}
 
-  defp of_session({:synced, securebits}, id) when is_integer(securebits) and securebits >= 0,
+  defp of_session({:synced, securebits}, id) when is_natural(securebits),
     do: {:ok, {:event, id, {:synced, securebits}}}
 
   defp of_session({:ready, host_pid, child_pid}, id)
-       when is_integer(host_pid) and is_integer(child_pid),
+       when is_natural(host_pid) and host_pid > 0 and is_natural(child_pid) and child_pid > 0,
        do: {:ok, {:event, id, {:ready, host_pid, child_pid}}}
 
   defp of_session({:running}, id), do: {:ok, {:event, id, :running}}
   defp of_session({:fault, why}, id) when is_atom(why), do: {:ok, {:event, id, {:fault, why}}}
 
-  defp of_session({:exited, code}, id) when is_integer(code),
+  defp of_session({:exited, code}, id) when code in 0..255,
     do: {:ok, {:terminal, id, {:exited, code}}}
 
-  defp of_session({:signaled, signum}, id) when is_integer(signum),
+  defp of_session({:signaled, signum}, id) when signum in 1..64,
     do: {:ok, {:terminal, id, {:signaled, signum}}}
 
   defp of_session({:aborted}, id), do: {:ok, {:terminal, id, :aborted}}
 
-  defp of_session({:error, errno, stage}, id) when is_integer(errno) and is_atom(stage),
+  defp of_session({:error, errno, stage}, id) when is_natural(errno) and is_atom(stage),
     do: {:ok, {:terminal, id, {:error, errno, stage}}}
 
   defp of_session(_frame, _id), do: :error
