@@ -1,31 +1,30 @@
 defmodule Linx.AgentPort do
-  @moduledoc """
-  Owner of the port to an agent, the small program that forks, parks, confines and reaps workloads.
-
-  One agent serves every session of the VM. It is started at the first use and again at the first use after it died; a
-  session that asked for `agent: :dedicated` has an instance of this process of its own. Frames of the
-  agent are routed to the sessions by id; sessions write theirs to the port themselves, with `command/2`.
-  The frames are those of the protocol that `docs/PROTOCOL.md` describes.
-
-  ## Messages to a session
-
-  A session calls `join/3` once. Where the answer is `:wait`, and for all that follows, it is sent messages `{:linx_agent, message}`:
-
-  | `message` | when |
-  |---|---|
-  | `{:registered, id, port, cwd}` | it may start its child as `id`; `cwd` is the agent's working directory |
-  | `{:output, stream, bytes}`, `:running`, … | an event of the agent |
-  | `{:exited, code}`, `{:error, errno, stage}`, … | the last one |
-
-  When the agent is lost, its sessions get `{:error, status, :agent_died}`: the agent's exit status, 128+n for a
-  signal; 255 when it could not be learnt. An agent that cannot be started counts as one that ended with 127
-  (not found) or 126 (not executable), as in a shell; one that speaks another protocol is
-  `{:error, 71, :protocol}` (`EPROTO`). What was wrong is logged.
-
-  ## Configuration
-
-  `config :linx, agent_args: ["--launch", "fork"]` gives the agent command-line options.
-  """
+  @moduledoc false
+  # Owner of the port to an agent, the small program that forks, parks, confines and reaps workloads.
+  #
+  # One agent serves every session of the VM. It is started at the first use and again at the first use after it died; a
+  # session that asked for `agent: :dedicated` has an instance of this process of its own. Frames of the
+  # agent are routed to the sessions by id; sessions write theirs to the port themselves, with `command/2`.
+  # The frames are those of the protocol that `docs/PROTOCOL.md` describes.
+  #
+  # ## Messages to a session
+  #
+  # A session calls `join/3` once. Where the answer is `:wait`, and for all that follows, it is sent messages `{:linx_agent, message}`:
+  #
+  # | `message` | when |
+  # |---|---|
+  # | `{:registered, id, port, cwd}` | it may start its child as `id`; `cwd` is the agent's working directory |
+  # | `{:output, stream, bytes}`, `:running`, … | an event of the agent |
+  # | `{:exited, code}`, `{:error, errno, stage}`, … | the last one |
+  #
+  # When the agent is lost, its sessions get `{:error, status, :agent_died}`: the agent's exit status, 128+n for a
+  # signal; 255 when it could not be learnt. An agent that cannot be started counts as one that ended with 127
+  # (not found) or 126 (not executable), as in a shell; one that speaks another protocol is
+  # `{:error, 71, :protocol}` (`EPROTO`). What was wrong is logged.
+  #
+  # ## Configuration
+  #
+  # `config :linx, agent_args: ["--launch", "fork"]` gives the agent command-line options.
 
   use GenServer
 

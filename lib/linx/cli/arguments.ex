@@ -1,9 +1,8 @@
 defmodule Linx.CLI.Arguments do
-  @moduledoc """
-  The command line of a task: arguments in, switches and the rest or one clear sentence out.
-
-  `--help` wins over whatever else is right or wrong, and every task has it.
-  """
+  @moduledoc false
+  # The command line of a task: arguments in, switches and the rest or one clear sentence out.
+  #
+  # `--help` wins over whatever else is right or wrong, and every task has it.
 
   @type parsed :: {:ok, {keyword(), [String.t()]}} | :help | {:error, String.t()}
 

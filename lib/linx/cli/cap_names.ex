@@ -1,7 +1,6 @@
 defmodule Linx.CLI.CapNames do
-  @moduledoc """
-  Capability names as people type them.
-  """
+  @moduledoc false
+  # Capability names as people type them.
 
   alias Linx.Capabilities.Constants
   alias Linx.Native

@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Decode do
-  @moduledoc """
-  What `mix linx.decode` says: masks as names, texts as masks, and what each capability permits.
-  """
+  @moduledoc false
+  # What `mix linx.decode` says: masks as names, texts as masks, and what each capability permits.
 
   import Bitwise
 

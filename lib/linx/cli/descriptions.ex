@@ -1,9 +1,8 @@
 defmodule Linx.CLI.Descriptions do
-  @moduledoc """
-  What each capability permits, in a sentence, and how it makes its holder as good as root where it does.
-
-  The sentences are in `native/linx-caps/descriptions.txt`, beside the table of names.
-  """
+  @moduledoc false
+  # What each capability permits, in a sentence, and how it makes its holder as good as root where it does.
+  #
+  # The sentences are in `native/linx-caps/descriptions.txt`, beside the table of names.
 
   alias Linx.Capabilities.Constants
 

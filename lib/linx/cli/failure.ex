@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Failure do
-  @moduledoc """
-  What the kernel or a parser refused, in the words people know from other tools.
-  """
+  @moduledoc false
+  # What the kernel or a parser refused, in the words people know from other tools.
 
   alias Linx.Capabilities.{Error, TextError}
   alias Linx.CLI.{CapNames, Terminal}

@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Files do
-  @moduledoc """
-  What `mix linx.getcap` and `mix linx.setcap` do with the capabilities of files.
-  """
+  @moduledoc false
+  # What `mix linx.getcap` and `mix linx.setcap` do with the capabilities of files.
 
   alias Linx.Capabilities.{Error, Set}
   alias Linx.Capabilities.File, as: CapFile

@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Json do
-  @moduledoc """
-  As much of a JSON writer (RFC 8259) as a report needs, since Elixir has one only from 1.18 on.
-  """
+  @moduledoc false
+  # As much of a JSON writer (RFC 8259) as a report needs, since Elixir has one only from 1.18 on.
 
   alias Linx.Capabilities.State
   alias Linx.CLI.Table

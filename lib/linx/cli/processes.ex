@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Processes do
-  @moduledoc """
-  What `mix linx.caps` says about processes and their threads.
-  """
+  @moduledoc false
+  # What `mix linx.caps` says about processes and their threads.
 
   alias Linx.Capabilities
   alias Linx.Capabilities.{IAB, ProcessInfo, Set, State}

@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Table do
-  @moduledoc """
-  Text in columns, and the five capability sets of one or more moments side by side.
-  """
+  @moduledoc false
+  # Text in columns, and the five capability sets of one or more moments side by side.
 
   alias Linx.Capabilities.{Constants, State}
 

@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Task do
-  @moduledoc """
-  What the Mix tasks have in common: from the command line to an exit status.
-  """
+  @moduledoc false
+  # What the Mix tasks have in common: from the command line to an exit status.
 
   # EX_USAGE of sysexits(3).
   @usage 64

@@ -1,7 +1,6 @@
 defmodule Linx.CLI.Terminal do
-  @moduledoc """
-  Text for people: colour only where a terminal shows it, and nothing from outside that could steer one.
-  """
+  @moduledoc false
+  # Text for people: colour only where a terminal shows it, and nothing from outside that could steer one.
 
   @doc """
   Formats as `IO.ANSI.format/2`, without colours unless standard output is a terminal.

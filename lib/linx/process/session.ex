@@ -1,10 +1,9 @@
 defmodule Linx.Process.Session do
-  @moduledoc """
-  One child and its session: the process behind `t:Linx.Process.t/0`.
-
-  `Linx.Process` is the way to talk to it. Here are, beside that, the two functions that the checkpoint verbs and the
-  readers of process states are built from: `verb/2` and `settle/1`.
-  """
+  @moduledoc false
+  # One child and its session: the process behind `t:Linx.Process.t/0`.
+  #
+  # `Linx.Process` is the way to talk to it. Here are, beside that, the two functions that the checkpoint verbs and the
+  # readers of process states are built from: `verb/2` and `settle/1`.
 
   @behaviour :gen_statem
 

@@ -1,7 +1,6 @@
 defmodule Linx.Run.Checkpoint do
-  @moduledoc """
-  A workload as the command line asks for it, parked before its execve and confined there.
-  """
+  @moduledoc false
+  # A workload as the command line asks for it, parked before its execve and confined there.
 
   alias Linx.{Capabilities, Process}
   alias Linx.Run.{Options, Plan}

@@ -1,10 +1,9 @@
 defmodule Linx.Run.Explain do
-  @moduledoc """
-  What `mix linx.explain` says: the sets a program would have under `mix linx.run`, and why.
-
-  Everything up to the execve really happens, to a parked child that is then discarded; the execve
-  is predicted (`Linx.Capabilities.Execve`).
-  """
+  @moduledoc false
+  # What `mix linx.explain` says: the sets a program would have under `mix linx.run`, and why.
+  #
+  # Everything up to the execve really happens, to a parked child that is then discarded; the execve
+  # is predicted (`Linx.Capabilities.Execve`).
 
   alias Linx.{Capabilities, Process}
   alias Linx.Capabilities.{Error, Execve}

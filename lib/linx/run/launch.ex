@@ -1,8 +1,7 @@
 defmodule Linx.Run.Launch do
-  @moduledoc """
-  The life of one workload under `mix linx.run`: launched, confined, followed to its end.
-  The calling process owns the session.
-  """
+  @moduledoc false
+  # The life of one workload under `mix linx.run`: launched, confined, followed to its end.
+  # The calling process owns the session.
 
   alias Linx.{Capabilities, Process}
   alias Linx.Run.{Checkpoint, Options, Refusal, Report, Signals, Stdin}

@@ -1,7 +1,6 @@
 defmodule Linx.Run.Options do
-  @moduledoc """
-  The command line of `mix linx.run`: arguments in, a struct or one clear sentence out.
-  """
+  @moduledoc false
+  # The command line of `mix linx.run`: arguments in, a struct or one clear sentence out.
 
   alias Linx.CLI.{Arguments, CapNames}
   alias Linx.Run.User

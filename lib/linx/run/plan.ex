@@ -1,15 +1,14 @@
 defmodule Linx.Run.Plan do
-  @moduledoc """
-  What has to be done to a parked child so that the workload has the kept capabilities after
-  exec, and no others.
-
-  The bounding set comes first, while `cap_setpcap` is still effective, and as a launch option:
-  there it covers capabilities newer than this library too. Groups precede the uid, since they take
-  `cap_setgid`. The switch of the uid leaves the effective set empty, so the thread sets come after it.
-
-  Root gets its permitted set at exec from the bounding set. Everybody else gets it from the
-  ambient set, which has to lie within the inheritable one.
-  """
+  @moduledoc false
+  # What has to be done to a parked child so that the workload has the kept capabilities after
+  # exec, and no others.
+  #
+  # The bounding set comes first, while `cap_setpcap` is still effective, and as a launch option:
+  # there it covers capabilities newer than this library too. Groups precede the uid, since they take
+  # `cap_setgid`. The switch of the uid leaves the effective set empty, so the thread sets come after it.
+  #
+  # Root gets its permitted set at exec from the bounding set. Everybody else gets it from the
+  # ambient set, which has to lie within the inheritable one.
 
   alias Linx.Capabilities
   alias Linx.Run.{Options, User}

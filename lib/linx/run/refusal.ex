@@ -1,7 +1,6 @@
 defmodule Linx.Run.Refusal do
-  @moduledoc """
-  What went wrong, as one sentence, and the exit status that `env(1)` and the shells give it.
-  """
+  @moduledoc false
+  # What went wrong, as one sentence, and the exit status that `env(1)` and the shells give it.
 
   @own_failure 125
   @not_executable 126

@@ -1,7 +1,6 @@
 defmodule Linx.Run.Report do
-  @moduledoc """
-  What `mix linx.run` says about a workload, on standard error, for people or for programs.
-  """
+  @moduledoc false
+  # What `mix linx.run` says about a workload, on standard error, for people or for programs.
 
   alias Linx.Capabilities.State
   alias Linx.CLI.{Json, Table, Task}

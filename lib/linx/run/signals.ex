@@ -1,11 +1,10 @@
 defmodule Linx.Run.Signals do
-  @moduledoc """
-  Catches the signals that the VM would otherwise act upon itself and hands them on as
-  `{:caught_signal, number}`.
-
-  `System.trap_signal/2` would not do: the VM's own handler still runs after it, and stops the VM
-  on SIGTERM.
-  """
+  @moduledoc false
+  # Catches the signals that the VM would otherwise act upon itself and hands them on as
+  # `{:caught_signal, number}`.
+  #
+  # `System.trap_signal/2` would not do: the VM's own handler still runs after it, and stops the VM
+  # on SIGTERM.
 
   @behaviour :gen_event
 

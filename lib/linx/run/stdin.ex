@@ -1,11 +1,10 @@
 defmodule Linx.Run.Stdin do
-  @moduledoc """
-  Standard input for the workload.
-
-  The VM reads from descriptor 0 as soon as there is something, so a workload that shared it would
-  lose bytes to the VM. Hence a pipe, filled from the VM's own reader. Started with `-noinput` the VM does not
-  read, and the workload inherits the descriptor.
-  """
+  @moduledoc false
+  # Standard input for the workload.
+  #
+  # The VM reads from descriptor 0 as soon as there is something, so a workload that shared it would
+  # lose bytes to the VM. Hence a pipe, filled from the VM's own reader. Started with `-noinput` the VM does not
+  # read, and the workload inherits the descriptor.
 
   @doc "What `stdin:` of the workload has to be."
   @spec source() :: :inherit | :pipe

@@ -1,8 +1,7 @@
 defmodule Linx.Run.User do
-  @moduledoc """
-  Users as the system knows them: `getent(1)` asks every source in `nsswitch.conf(5)`, not
-  just `/etc/passwd`.
-  """
+  @moduledoc false
+  # Users as the system knows them: `getent(1)` asks every source in `nsswitch.conf(5)`, not
+  # just `/etc/passwd`.
 
   @enforce_keys [:uid, :gid, :groups]
   defstruct [:uid, :gid, :groups]
