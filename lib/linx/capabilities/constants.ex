@@ -116,6 +116,31 @@ defmodule Linx.Capabilities.Constants do
   def from_bits(@known_mask), do: @all
 
   def from_bits(mask) when is_integer(mask) and mask >= 0 do
-    MapSet.new(for {bit, cap} <- @masks, (mask &&& bit) != 0, do: cap)
+    case :persistent_term.get({__MODULE__, mask}, nil) do
+      nil -> build(mask)
+      set -> set
+    end
+  end
+
+  # Most processes of a machine have one of a handful of sets, and building a large one costs more than reading it from
+  # the kernel. So the first large ones are kept, and no others: the table must not grow with what is read.
+  @kept 16
+  @large 8
+
+  defp build(mask) do
+    set = MapSet.new(for {bit, cap} <- @masks, (mask &&& bit) != 0, do: cap)
+    if MapSet.size(set) >= @large, do: keep(mask, set)
+    set
+  end
+
+  defp keep(mask, set) do
+    count = :persistent_term.get({__MODULE__, :count}, nil) || counter()
+    if :atomics.add_get(count, 1, 1) <= @kept, do: :persistent_term.put({__MODULE__, mask}, set)
+  end
+
+  defp counter do
+    count = :atomics.new(1, [])
+    :persistent_term.put({__MODULE__, :count}, count)
+    count
   end
 end

@@ -13,6 +13,8 @@ defmodule Linx.Process.Credit do
   #
   # The process that uses this gets messages `{:linx_credit, …}` and hands them to `handle/2`.
 
+  # An owner that is at work takes what it was sent in less time than any timer has: at first it is looked at again at once.
+  @quick_looks 50
   @first_delay 2
   @last_delay 50
   # Waiting messages that are looked through without a second thought.
@@ -31,6 +33,7 @@ defmodule Linx.Process.Credit do
     count: 0,
     held: 0,
     since_probe: 0,
+    quick: 0,
     rest: @last_delay,
     delay: @first_delay
   ]
@@ -45,6 +48,7 @@ defmodule Linx.Process.Credit do
           count: non_neg_integer(),
           held: non_neg_integer(),
           since_probe: non_neg_integer(),
+          quick: non_neg_integer(),
           rest: pos_integer(),
           delay: pos_integer()
         }
@@ -69,15 +73,22 @@ defmodule Linx.Process.Credit do
     {acked, credit} =
       if credit.held >= @eager and local?(credit), do: count(credit), else: {0, credit}
 
-    {acked, schedule(credit)}
+    {acked, schedule(if(acked > 0, do: %{credit | quick: 0}, else: credit))}
   end
 
   @doc "A message `{:linx_credit, …}` has come; returns how many bytes to acknowledge."
   @spec handle(t(), tuple()) :: {non_neg_integer(), t()}
   def handle(%{timer: timer} = credit, {:linx_credit, :look, timer}) do
-    {acked, credit} = look(%{credit | timer: nil})
-    delay = if acked > 0, do: @first_delay, else: min(credit.delay * 2, longest(credit))
-    {acked, schedule(%{credit | delay: delay})}
+    case look(%{credit | timer: nil}) do
+      {0, %{quick: quick} = credit} when quick < @quick_looks ->
+        {0, schedule(%{credit | quick: quick + 1})}
+
+      {0, credit} ->
+        {0, schedule(%{credit | delay: min(credit.delay * 2, longest(credit))})}
+
+      {acked, credit} ->
+        {acked, schedule(%{credit | quick: 0, delay: @first_delay})}
+    end
   end
 
   def handle(%{probe: probe} = credit, {:linx_credit, :waiting, probe, waiting}) do
@@ -99,7 +110,12 @@ defmodule Linx.Process.Credit do
 
   defp schedule(%{held: held, timer: nil} = credit) when held > 0 do
     timer = make_ref()
-    Process.send_after(self(), {:linx_credit, :look, timer}, credit.delay)
+    message = {:linx_credit, :look, timer}
+
+    if credit.quick < @quick_looks and local?(credit),
+      do: send(self(), message),
+      else: Process.send_after(self(), message, credit.delay)
+
     %{credit | timer: timer}
   end
 
@@ -111,7 +127,7 @@ defmodule Linx.Process.Credit do
 
   defp look(credit) do
     if local?(credit) do
-      with {0, credit} <- count(credit), do: {0, look_closer(credit)}
+      with {0, %{quick: @quick_looks} = credit} <- count(credit), do: {0, look_closer(credit)}
     else
       {0, probe(credit, &remote_waiting/1)}
     end

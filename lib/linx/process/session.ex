@@ -16,13 +16,15 @@ defmodule Linx.Process.Session do
   # Refusals after which a child that is being set up will never come.
   @fatal_faults [:malformed, :too_large, :unknown_command, :bad_argument, :id_in_use]
   @einval 22
+  # Milliseconds without a message after which a session's process gives its memory back.
+  @idle 200
 
   @typedoc "A checkpoint verb, as `docs/PROTOCOL.md` lists them."
   @type verb :: tuple()
 
   @doc "Starts a session, linked to the caller, and returns without waiting for the child."
   @spec start_link(Options.t()) :: {:ok, pid()}
-  def start_link(options), do: :gen_statem.start_link(__MODULE__, options, [])
+  def start_link(options), do: :gen_statem.start_link(__MODULE__, options, hibernate_after: @idle)
 
   @doc """
   Asks a session. Whatever is wrong with it, or with its node, is `{:error, :no_process}`.
@@ -204,7 +206,8 @@ defmodule Linx.Process.Session do
   defp start(data, id, port, agent_cwd) do
     data = %{data | id: id, port: port}
     SessionData.command(data, {:spawn, spec(data, agent_cwd)})
-    data
+    # What the child has been told need not be kept as long as it lives.
+    %{data | options: %{data.options | argv: [], env: nil, caps: []}}
   end
 
   # An abort that came before anything started wins over `auto_proceed`.

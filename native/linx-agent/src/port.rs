@@ -78,9 +78,32 @@ impl Outbox {
         event.encode(&mut self.bytes);
     }
 
+    /// Output goes out at once, from where it is, unless something is before it.
     pub fn output(&mut self, id: u64, stream: Stream, payload: &[u8]) {
+        let first = self.bytes.is_empty();
         output_prefix(&mut self.bytes, id, stream, payload.len() as u32);
-        self.bytes.extend_from_slice(payload);
+        let prefix = self.bytes.len();
+        let sent = if first {
+            // A client that has hung up is noticed by the next flush.
+            fd::write(
+                &self.fd,
+                &[IoSlice::new(&self.bytes), IoSlice::new(payload)],
+            )
+            .unwrap_or(0)
+        } else {
+            0
+        };
+        let rest = payload
+            .get(sent.saturating_sub(prefix)..)
+            .unwrap_or_default();
+        self.bytes.extend_from_slice(rest);
+        if first {
+            self.sent = sent.min(prefix);
+        }
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
     }
 
     /// Whether no more output should be read for now.
