@@ -58,6 +58,9 @@ defmodule Linx.AgentPort do
           sessions: non_neg_integer()
         }
 
+  @typedoc "A message, and who it is for."
+  @type last_words :: {pid(), term()}
+
   @doc """
   Starts an agent's port, without starting the agent.
 
@@ -76,23 +79,27 @@ defmodule Linx.AgentPort do
   there is no agent yet or it is not the shared one.
 
   `grace` is how long the workload is given between SIGTERM and SIGKILL if the agent dies, in milliseconds; with `nil`
-  it is left alone.
+  it is left alone. `last_words` are sent when the session is killed before its end, since it cannot do so itself.
   """
-  @spec join(GenServer.server(), pid(), non_neg_integer() | nil) ::
+  @spec join(GenServer.server(), pid(), non_neg_integer() | nil, last_words() | nil) ::
           {:ok, Frame.id(), port(), binary() | nil} | :wait
-  def join(server, session, grace) do
+  def join(server, session, grace, last_words \\ nil) do
     case server == __MODULE__ and :persistent_term.get(@open, false) do
       {port, cwd, ids} ->
         # Not answered: the message is in its queue before the agent can say anything of this id.
         id = :atomics.add_get(ids, 1, 1)
-        GenServer.cast(server, {:joined, port, id, session, grace})
+        GenServer.cast(server, {:joined, port, id, session, grace, last_words})
         {:ok, id, port, cwd}
 
       false ->
-        GenServer.cast(server, {:register, session, grace})
+        GenServer.cast(server, {:register, session, grace, last_words})
         :wait
     end
   end
+
+  @doc "Changes the last words of the session that joined as `id`."
+  @spec change_last_words(GenServer.server(), Frame.id(), last_words()) :: :ok
+  def change_last_words(server, id, words), do: GenServer.cast(server, {:last_words, id, words})
 
   @doc "Sends a frame to the agent; `:closed` when there is no agent behind the port any more."
   @spec command(port(), tuple()) :: :ok | :closed
@@ -142,21 +149,29 @@ defmodule Linx.AgentPort do
   end
 
   @impl true
-  def handle_cast({:register, session, grace}, %{stage: :open} = state) do
-    {:noreply, admit(state, session, grace)}
+  def handle_cast({:register, session, grace, words}, state) do
+    id = :atomics.add_get(state.ids, 1, 1)
+    state = add(state, id, session, grace, words)
+
+    if state.stage == :open do
+      admit(state, {session, id})
+      {:noreply, state}
+    else
+      {:noreply, ensure_open(%{state | waiting: [{session, id} | state.waiting]})}
+    end
   end
 
-  def handle_cast({:joined, port, id, session, grace}, %{port: port} = state) do
-    {:noreply, %{state | sessions: Sessions.add(state.sessions, id, session, grace)}}
+  def handle_cast({:last_words, id, words}, state) do
+    {:noreply, %{state | sessions: Sessions.last_words(state.sessions, id, words)}}
   end
 
-  def handle_cast({:joined, _lost, _id, session, _grace}, state) do
+  def handle_cast({:joined, port, id, session, grace, words}, %{port: port} = state) do
+    {:noreply, add(state, id, session, grace, words)}
+  end
+
+  def handle_cast({:joined, _lost, _id, session, _grace, _words}, state) do
     send(session, {:linx_agent, {:error, @unknown_status, :agent_died}})
     {:noreply, state}
-  end
-
-  def handle_cast({:register, session, grace}, state) do
-    {:noreply, ensure_open(%{state | waiting: [{session, grace} | state.waiting]})}
   end
 
   @impl true
@@ -181,9 +196,14 @@ defmodule Linx.AgentPort do
   def handle_info({:EXIT, port, _reason}, state) when is_port(port), do: {:noreply, state}
   def handle_info({:EXIT, _pid, reason}, state), do: {:stop, reason, state}
 
-  def handle_info({:DOWN, monitor, :process, _pid, _reason}, state) do
+  def handle_info({:DOWN, monitor, :process, _pid, reason}, state) do
     {known, sessions} = Sessions.down(state.sessions, monitor)
-    with {id, entry} <- known, do: orphaned(state, id, entry)
+
+    with {id, entry} <- known do
+      command(state.port, {:orphan, id})
+      wind_up(entry, reason)
+    end
+
     {:noreply, %{state | sessions: sessions}}
   end
 
@@ -201,8 +221,8 @@ defmodule Linx.AgentPort do
 
   # An agent of its own goes with its session, and may hear of no other end of it.
   @impl true
-  def terminate(_reason, state) do
-    for entry <- Sessions.entries(state.sessions), do: forget_verbs(entry)
+  def terminate(reason, state) do
+    for entry <- Sessions.entries(state.sessions), do: wind_up(entry, reason)
     :ok
   end
 
@@ -294,12 +314,8 @@ defmodule Linx.AgentPort do
 
     announce(state)
 
-    state.waiting
-    |> Enum.reverse()
-    |> Enum.reduce(%{state | stage: :open, waiting: [], leftovers: []}, fn {session, grace},
-                                                                           state ->
-      admit(state, session, grace)
-    end)
+    for waiting <- Enum.reverse(state.waiting), do: admit(state, waiting)
+    %{state | stage: :open, waiting: [], leftovers: []}
   end
 
   # Sessions that start from here on need not ask.
@@ -311,19 +327,18 @@ defmodule Linx.AgentPort do
   defp withdraw(%{shared?: true}), do: :persistent_term.erase(@open)
   defp withdraw(_dedicated), do: true
 
-  defp admit(state, session, grace) do
-    id = :atomics.add_get(state.ids, 1, 1)
-    send(session, {:linx_agent, {:registered, id, state.port, state.cwd}})
-    %{state | sessions: Sessions.add(state.sessions, id, session, grace)}
-  end
+  defp add(state, id, session, grace, words),
+    do: %{state | sessions: Sessions.add(state.sessions, id, session, grace, words)}
 
-  defp orphaned(state, id, entry) do
-    forget_verbs(entry)
-    command(state.port, {:orphan, id})
-  end
+  defp admit(state, {session, id}),
+    do: send(session, {:linx_agent, {:registered, id, state.port, state.cwd}})
 
-  # A session that was killed could not do so.
-  defp forget_verbs(entry), do: Unsettled.clear(entry.host_pid, entry.pid)
+  # Does for a session what it would have done at its end; one that was killed could not even tell of it.
+  defp wind_up(entry, reason) do
+    Unsettled.clear(entry.host_pid, entry.pid)
+
+    with {owner, message} when reason == :killed <- entry.last_words, do: send(owner, message)
+  end
 
   # Workloads that a dead agent left behind are the next one's business, at once. An agent that died before
   # its hello gets no such successor: nothing was started by it, and nothing would stop the circle.
@@ -349,9 +364,10 @@ defmodule Linx.AgentPort do
   end
 
   defp reject(state, event) do
-    for {session, _grace} <- state.waiting, do: send(session, {:linx_agent, event})
+    for {session, _id} <- state.waiting, do: send(session, {:linx_agent, event})
     if state.leftovers != [], do: Logger.error("may still run: #{inspect(state.leftovers)}")
-    %{state | stage: :closed, port: nil, waiting: [], leftovers: []}
+    {_waiting, _none, sessions} = Sessions.clear(state.sessions)
+    %{state | stage: :closed, port: nil, waiting: [], leftovers: [], sessions: sessions}
   end
 
   defp close(port) do

@@ -49,6 +49,9 @@ defmodule Linx.Process do
   agent's exit status (128+n for a signal, 255 when unknown, 127 and 126 for an agent that cannot be started).
   After any of them the child is gone; except `:agent_died` it never reached `execve`.
 
+  Two tell of a session that ends before its workload, which is then seen off by its `orphan_policy:`: `:protocol` with `ETIMEDOUT`
+  when it was stopped and its agent did not answer, and `:session_died` with 255 when it was killed.
+
   ## Options of `spawn/1` and `enter/2`
 
   | option | meaning | answer to a bad value |

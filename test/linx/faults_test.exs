@@ -203,9 +203,22 @@ defmodule Linx.FaultsTest do
       Process.exit(session, :kill)
       assert_receive {:EXIT, ^session, :killed}
       eventually(fn -> pid == nil or not alive?(pid) end)
-      flush()
+      assert_unheard(step)
     end
 
+    nothing_left(context.standing)
+  end
+
+  test "the session is killed: the owner it had at last is told", context do
+    test = self()
+    other = spawn_link(fn -> receive do: (event -> send(test, {:other, event})) end)
+    {session, _pid} = reach(:parked, nil)
+    assert [{:ready, _}] = heard(:fault)
+    :ok = Linx.Process.set_owner(session, other)
+    Process.exit(session, :kill)
+    assert_receive {:other, {:linx_process, :fault, :error, 255, :session_died}}, 10_000
+    assert_receive {:EXIT, ^session, :killed}
+    assert heard(:fault) == []
     nothing_left(context.standing)
   end
 
@@ -217,7 +230,7 @@ defmodule Linx.FaultsTest do
       Process.exit(session, :kill)
       assert_receive {:EXIT, ^session, :killed}
       eventually(fn -> not alive?(pid) end)
-      flush()
+      assert_unheard(step)
     end
 
     nothing_left(context.standing)
@@ -277,11 +290,10 @@ defmodule Linx.FaultsTest do
     end
   end
 
-  defp flush do
-    receive do
-      _any -> flush()
-    after
-      0 -> :ok
-    end
+  # Of a session that was killed its owner hears that, unless it had told its end before.
+  defp assert_unheard(step) do
+    all_quiet()
+    last = List.last(events(:fault))
+    assert last == {:error, 255, :session_died} or {step, last} == {:stopping, {:signaled, 1}}
   end
 end

@@ -48,7 +48,7 @@ defmodule Linx.TestFaults do
     events
   end
 
-  defp heard(tag) do
+  def heard(tag) do
     receive do
       event when elem(event, 0) == :linx_process and elem(event, 1) == tag ->
         [event |> Tuple.delete_at(0) |> Tuple.delete_at(0) | heard(tag)]

@@ -6,12 +6,13 @@ defmodule Linx.AgentPort.Sessions do
 
   defmodule Entry do
     @moduledoc false
-    defstruct [:pid, :monitor, :grace, :host_pid]
+    defstruct [:pid, :monitor, :grace, :last_words, :host_pid]
 
     @type t :: %__MODULE__{
             pid: pid(),
             monitor: reference(),
             grace: non_neg_integer() | nil,
+            last_words: Linx.AgentPort.last_words() | nil,
             host_pid: pos_integer() | nil
           }
   end
@@ -24,9 +25,11 @@ defmodule Linx.AgentPort.Sessions do
         }
 
   @doc "Takes in a session under `id`; `grace` is `nil` for one whose workload may outlive everybody."
-  @spec add(t(), Frame.id(), pid(), non_neg_integer() | nil) :: t()
-  def add(sessions, id, pid, grace) do
-    entry = %Entry{pid: pid, monitor: Process.monitor(pid), grace: grace}
+  @spec add(t(), Frame.id(), pid(), non_neg_integer() | nil, Linx.AgentPort.last_words() | nil) ::
+          t()
+  def add(sessions, id, pid, grace, last_words \\ nil) do
+    monitor = Process.monitor(pid)
+    entry = %Entry{pid: pid, monitor: monitor, grace: grace, last_words: last_words}
 
     %{
       sessions
@@ -37,13 +40,16 @@ defmodule Linx.AgentPort.Sessions do
 
   @doc "Notes the pid of a session's child, as the host sees it."
   @spec ready(t(), Frame.id(), pos_integer()) :: t()
-  def ready(sessions, id, host_pid) do
-    case sessions.by_id do
-      %{^id => entry} ->
-        %{sessions | by_id: %{sessions.by_id | id => %{entry | host_pid: host_pid}}}
+  def ready(sessions, id, host_pid), do: update(sessions, id, &%{&1 | host_pid: host_pid})
 
-      _ ->
-        sessions
+  @doc "Notes what is to be said for a session that is killed, and to whom."
+  @spec last_words(t(), Frame.id(), Linx.AgentPort.last_words()) :: t()
+  def last_words(sessions, id, words), do: update(sessions, id, &%{&1 | last_words: words})
+
+  defp update(sessions, id, change) do
+    case sessions.by_id do
+      %{^id => entry} -> %{sessions | by_id: %{sessions.by_id | id => change.(entry)}}
+      _ -> sessions
     end
   end
 

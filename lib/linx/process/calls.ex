@@ -11,6 +11,7 @@ defmodule Linx.Process.Calls do
   #
   # In the two undecided states a call that depends on the outcome is put off until it is known.
 
+  alias Linx.AgentPort
   alias Linx.Process.{Ending, Input, SessionData}
 
   @early [:starting, :spawned]
@@ -96,9 +97,19 @@ defmodule Linx.Process.Calls do
   end
 
   def handle({:set_owner, owner}, from, state, data) do
-    if state == :done,
-      do: reply(from, {:error, :no_process}),
-      else: {:keep_state, SessionData.owned_by(data, owner), {:reply, from, :ok}}
+    cond do
+      state == :done ->
+        reply(from, {:error, :no_process})
+
+      # Whoever speaks for the session is told the owner together with its id.
+      state == :starting ->
+        postpone()
+
+      true ->
+        data = SessionData.owned_by(data, owner)
+        AgentPort.change_last_words(data.agent, data.id, SessionData.last_words(data))
+        {:keep_state, data, {:reply, from, :ok}}
+    end
   end
 
   def handle({:write, where, bytes}, from, state, data) do

@@ -84,7 +84,9 @@ defmodule Linx.Process.Session do
     agent = agent(options.agent)
     data = %{SessionData.new(options) | agent: agent, agent_monitor: Process.monitor(agent)}
 
-    case AgentPort.join(agent, self(), left_alone_or_grace(options.orphan_policy)) do
+    grace = left_alone_or_grace(options.orphan_policy)
+
+    case AgentPort.join(agent, self(), grace, SessionData.last_words(data)) do
       {:ok, id, port, agent_cwd} -> {:ok, :spawned, start(data, id, port, agent_cwd)}
       :wait -> {:ok, :starting, data}
     end

@@ -77,14 +77,23 @@ defmodule Linx.Process.SessionData do
   @doc "Sends the owner an event, under the session's tag if it has one."
   @spec notify(t(), tuple()) :: :ok
   def notify(data, event) do
+    send(data.owner, message(data, event))
+    :ok
+  end
+
+  @doc "What the owner is told if the session is killed before its end."
+  @spec last_words(t()) :: AgentPort.last_words()
+  def last_words(data),
+    do: {data.owner, message(data, {:error, AgentPort.unknown_status(), :session_died})}
+
+  defp message(data, event) do
     event =
       case data.options.tag do
         :none -> event
         {:tag, tag} -> Tuple.insert_at(event, 0, tag)
       end
 
-    send(data.owner, Tuple.insert_at(event, 0, :linx_process))
-    :ok
+    Tuple.insert_at(event, 0, :linx_process)
   end
 
   @doc "Hands output to the owner and acknowledges what it has taken before."
