@@ -225,4 +225,19 @@ defmodule Linx.FailuresTest do
       assert {_byte, 0} = peek.("environ")
     end
   end
+
+  test "all have a test of the name that docs/failures.md gives it" do
+    rows =
+      for line <- File.stream!("docs/failures.md"),
+          [_, _failure, _here, names, files, _] <- [String.split(line, "|")],
+          files =~ "_test.exs",
+          do: {String.split(names, ";", trim: true), Regex.scan(~r/[a-z_]+_test\.exs/, files)}
+
+    assert length(rows) > 30
+
+    for {names, files} <- rows, name <- names do
+      text = for [file] <- files, into: "", do: File.read!("test/linx/#{file}")
+      assert text =~ ~s(test "#{String.trim(name)})
+    end
+  end
 end

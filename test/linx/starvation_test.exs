@@ -110,8 +110,8 @@ defmodule Linx.StarvationTest do
 
   test "processes", %{tmp_dir: dir} do
     File.chmod!(dir, 0o755)
-    # The limit counts all processes of a user, so the agent has one to itself.
-    as_other = "setpriv --reuid 64322 --regid 64322 --clear-groups"
+    uid = user_of_its_own()
+    as_other = "setpriv --reuid #{uid} --regid #{uid} --clear-groups"
     agent_under(~s(exec #{as_other} prlimit --nproc=3:3 "$@"), dir)
     companion = companion()
     {parked, _pid} = park(argv: ["true"], stdio: :devnull)
@@ -124,11 +124,12 @@ defmodule Linx.StarvationTest do
 
   # The kernel lets the change of user pass, and refuses the execve (setuid(2), execve(2): EAGAIN).
   test "processes of the user that a child has become", %{standing: standing} do
-    {other, _pid} = parked_as(64_323)
+    uid = user_of_its_own()
+    {other, _pid} = parked_as(uid)
     :ok = Linx.Process.proceed(other)
     assert_receive {:linx_process, :running}, 10_000
     agent = limit("nproc", 0)
-    {session, _pid} = parked_as(64_323)
+    {session, _pid} = parked_as(uid)
     :ok = Linx.Process.proceed(session)
     assert_receive {:linx_process, :error, 11, :execve}, 10_000
     relieve("nproc", agent)
@@ -136,6 +137,9 @@ defmodule Linx.StarvationTest do
     flush()
     nothing_left(standing)
   end
+
+  # The limit counts all processes of a user, wherever they were started.
+  defp user_of_its_own, do: 100_000 + :rand.uniform(900_000)
 
   defp parked_as(uid) do
     {session, pid} = park(argv: ["sleep", "300"], stdio: :devnull)
