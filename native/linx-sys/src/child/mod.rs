@@ -12,10 +12,13 @@
 //! `fs/exec.c`), at exit memory goes before descriptors do (`do_exit` in `kernel/exit.c`). A [`Child`] dropped
 //! before that leaks its image.
 
+mod block;
+mod calls;
 mod interpreter;
 mod memory;
 mod op;
 mod plan;
+mod powers;
 mod slots;
 mod stage;
 

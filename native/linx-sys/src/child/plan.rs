@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use nix::errno::Errno;
 
-use super::interpreter::Block;
+use super::block::Block;
 use super::memory::Slab;
 use super::op::{Act, Exec, Op, Step};
 use super::slots::{self, Loan, Slots};
