@@ -127,8 +127,11 @@ defmodule Linx.ProcessStateTest do
                Capabilities.threads(1_234_567_890)
 
       # A thread, but not of that process.
+      {:ok, session} = Linx.Process.spawn(argv: ["true"])
+      {:ok, child} = Linx.Process.host_pid(session)
+
       assert {:error, %Error{errno: :enoent}} =
-               Capabilities.read({1, String.to_integer(System.pid())})
+               Capabilities.read({child, String.to_integer(System.pid())})
 
       assert_raise FunctionClauseError, fn -> Capabilities.threads(0) end
       assert_raise FunctionClauseError, fn -> Capabilities.read({1, :self}) end
