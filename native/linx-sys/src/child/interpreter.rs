@@ -2,7 +2,7 @@
 //!
 //! It may share its parent's memory and thread-local storage. So nothing here calls libc, allocates,
 //! panics, or writes to anything but its own stack, its own [`Block`] and what lies in its own scratch memory:
-//! only raw system calls on what the parent has prepared.
+//! only raw system calls on what the parent has prepared. `script/child` holds the machine code to it.
 
 use std::ffi::c_int;
 use std::ptr::{addr_of, addr_of_mut};
