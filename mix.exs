@@ -29,7 +29,7 @@ defmodule Linx.MixProject do
       licenses: ["Apache-2.0"],
       links: %{},
       files: ~w(lib native docs Cargo.toml Cargo.lock mix.exs .formatter.exs
-                README.md CHANGELOG.md LICENSE)
+                README.md CHANGELOG.md SECURITY.md LICENSE)
     ]
   end
 end
