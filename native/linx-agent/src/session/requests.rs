@@ -77,8 +77,12 @@ impl Session {
             Phase::Proceeding | Phase::Running => {
                 self.signal_all(host, SIGTERM);
                 self.signal_all(host, SIGCONT);
-                self.deadline = Some(Instant::now() + grace);
-                host.timers.add(grace, Action::Kill(self.key));
+                let deadline = Instant::now() + grace;
+                // One timer does, however often it is asked for.
+                if self.deadline.is_none_or(|earlier| deadline < earlier) {
+                    self.deadline = Some(deadline);
+                    host.timers.add(grace, Action::Kill(self.key));
+                }
             }
             Phase::Ended(_) => {}
         }
