@@ -82,14 +82,14 @@ impl Snapshot {
     }
 }
 
-/// Signals a process and everything below it, the lowest first, so that none is handed to another parent before its turn.
+/// Signals a child of this process that is not reaped, and everything below it, the lowest first, so that none is handed
+/// to another parent before its turn. The child itself may be younger than the snapshot.
 pub fn signal_tree(snapshot: &Snapshot, root: i32, number: i32) {
-    let mut family = snapshot.descendants(root);
-    family.insert(0, root);
-    for pid in family.iter().rev() {
+    for pid in snapshot.descendants(root).iter().rev() {
         let session = snapshot.session(*pid);
         signal_where(*pid, number, |kin| Some(kin.session) == session);
     }
+    signal_where(root, number, |_| true);
 }
 
 /// Signals a process if `holds` of it, looked at while it is held by a pidfd: a number that was used again meanwhile hits
