@@ -58,6 +58,8 @@ impl Session {
     }
 
     pub(super) fn on_ready(&mut self, host: &mut Host, child_pid: i32) {
+        // A look at all processes from before it led a session of its own would not find it.
+        host.seen = None;
         if self.auto_proceed {
             self.phase = Phase::Proceeding;
         } else {

@@ -48,10 +48,14 @@ impl Session {
     pub fn abort(&mut self, host: &mut Host) -> Result<(), Reason> {
         self.catch_up(host);
         if matches!(self.phase, Phase::Starting | Phase::Parked) {
-            self.aborted = true;
-            self.kill(SIGKILL);
+            self.discard();
         }
         Ok(())
+    }
+
+    fn discard(&mut self) {
+        self.aborted = true;
+        self.kill(SIGKILL);
     }
 
     pub fn signal(&mut self, number: i32) -> Result<(), Reason> {
@@ -73,7 +77,7 @@ impl Session {
     pub fn stop(&mut self, host: &mut Host, grace: Duration) -> Result<(), Reason> {
         self.catch_up(host);
         match self.phase {
-            Phase::Starting | Phase::Parked => return self.abort(host),
+            Phase::Starting | Phase::Parked => self.discard(),
             Phase::Proceeding | Phase::Running => {
                 self.signal_all(host, SIGTERM);
                 self.signal_all(host, SIGCONT);
@@ -103,7 +107,7 @@ impl Session {
                 let _ = self.stop(host, grace);
             }
             (_, OrphanPolicy::Linger) => {
-                let _ = self.abort(host);
+                self.discard();
             }
         }
         Life::Goes
