@@ -40,6 +40,8 @@ defmodule Linx.ProcessFlowTest do
       send(owner, {:linx_process, 2, :stdout, "another's"})
       {acked, credit} = look(credit)
       assert {acked, credit.held} == {50_000, 0}
+      # Known by now, they do not hold up what follows.
+      assert {50_000, %{held: 0}} = Credit.sent(credit, 50_000)
     end
 
     test "starts anew with another owner, deaf to what was asked about the first" do

@@ -8,7 +8,8 @@ defmodule Linx.Process.Credit do
   # and an idle owner never holds more than the window.
   #
   # Messages of others make that too cautious. When nothing moves, a helper process looks which of the waiting
-  # messages are ours; the longer the mailbox, the more rarely. The mailbox of an owner on another node is only
+  # messages are ours; the longer the mailbox, the more rarely. How many are not is remembered, up to a bound, and not counted from
+  # then on; they are fewer as soon as the whole mailbox is shorter. The mailbox of an owner on another node is only
   # counted; if that does not tell, credit trickles.
   #
   # The process that uses this gets messages `{:linx_credit, …}` and hands them to `handle/2`.
@@ -20,6 +21,8 @@ defmodule Linx.Process.Credit do
   # Waiting messages that are looked through without a second thought.
   @short 10_000
   @slow_delay 1_000
+  # Messages of others that are believed to be still there: an owner that has taken them after all may hold as many of ours more.
+  @most_others 256
   # Output in flight below which acknowledging can wait for the timer.
   @eager 32_768
 
@@ -34,6 +37,7 @@ defmodule Linx.Process.Credit do
     held: 0,
     since_probe: 0,
     quick: 0,
+    others: 0,
     rest: @last_delay,
     delay: @first_delay
   ]
@@ -49,6 +53,7 @@ defmodule Linx.Process.Credit do
           held: non_neg_integer(),
           since_probe: non_neg_integer(),
           quick: non_neg_integer(),
+          others: non_neg_integer(),
           rest: pos_integer(),
           delay: pos_integer()
         }
@@ -81,7 +86,7 @@ defmodule Linx.Process.Credit do
   def handle(%{timer: timer} = credit, {:linx_credit, :look, timer}) do
     case look(%{credit | timer: nil}) do
       {0, %{quick: quick} = credit} when quick < @quick_looks ->
-        {0, schedule(%{credit | quick: quick + 1})}
+        {0, schedule(hesitate(%{credit | quick: quick + 1}))}
 
       {0, credit} ->
         {0, schedule(%{credit | delay: min(credit.delay * 2, longest(credit))})}
@@ -91,8 +96,10 @@ defmodule Linx.Process.Credit do
     end
   end
 
-  def handle(%{probe: probe} = credit, {:linx_credit, :waiting, probe, waiting}) do
-    case taken(%{credit | probe: nil}, waiting + credit.since_probe) do
+  def handle(%{probe: probe} = credit, {:linx_credit, :waiting, probe, {waiting, others}}) do
+    credit = %{credit | probe: nil, others: min(others, @most_others)}
+
+    case taken(credit, waiting + credit.since_probe) do
       {0, credit} -> trickle(credit)
       {acked, %{rest: @last_delay} = credit} -> {acked, %{credit | delay: @first_delay}}
       {acked, credit} -> {acked, %{credit | delay: credit.rest}}
@@ -123,6 +130,13 @@ defmodule Linx.Process.Credit do
 
   defp longest(credit), do: if(local?(credit), do: credit.rest, else: @slow_delay)
 
+  # The quick looks are over, and before the timer has its turn it is found out whether somebody else's messages are in the way.
+  defp hesitate(%{quick: @quick_looks} = credit) do
+    if local?(credit), do: look_closer(credit), else: credit
+  end
+
+  defp hesitate(credit), do: credit
+
   defp look(%{held: 0} = credit), do: {0, credit}
 
   defp look(credit) do
@@ -135,8 +149,12 @@ defmodule Linx.Process.Credit do
 
   defp count(credit) do
     case Process.info(credit.owner, :message_queue_len) do
-      {:message_queue_len, waiting} -> taken(%{credit | rest: rest(waiting)}, waiting)
-      nil -> taken(credit, 0)
+      {:message_queue_len, waiting} ->
+        others = min(credit.others, waiting)
+        taken(%{credit | rest: rest(waiting), others: others}, waiting - others)
+
+      nil ->
+        taken(credit, 0)
     end
   end
 
@@ -164,11 +182,15 @@ defmodule Linx.Process.Credit do
 
   defp probe(credit, _fun), do: credit
 
-  # How many of the owner's waiting messages are output of ours, or look like it.
+  # How many of the owner's waiting messages are output of ours, or look like it, and how many are not.
   defp output_waiting(owner, tag) do
     case Process.info(owner, :messages) do
-      {:messages, messages} -> Enum.count(messages, &output?(&1, tag))
-      nil -> 0
+      {:messages, messages} ->
+        ours = Enum.count(messages, &output?(&1, tag))
+        {ours, length(messages) - ours}
+
+      nil ->
+        {0, 0}
     end
   end
 
@@ -181,11 +203,11 @@ defmodule Linx.Process.Credit do
   # An owner who is gone, or whose node is, has taken everything.
   defp remote_waiting(owner) do
     case :erpc.call(node(owner), :erlang, :process_info, [owner, :message_queue_len], 5_000) do
-      {:message_queue_len, waiting} -> waiting
-      :undefined -> 0
+      {:message_queue_len, waiting} -> {waiting, 0}
+      :undefined -> {0, 0}
     end
   catch
-    _kind, _unreachable -> 0
+    _kind, _unreachable -> {0, 0}
   end
 
   defp trickle(credit) do
