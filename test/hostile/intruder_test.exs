@@ -28,7 +28,8 @@ defmodule Linx.Hostile.IntruderTest do
     {:os_pid, pid} = Port.info(port, :os_pid)
     {found, 0} = System.cmd(intruder, ["#{pid}"])
     for way <- ~w(mem environ maps fd root ptrace signal), do: assert(found =~ "#{way} #{pid}\n")
-    Port.close(port)
+    # A port's program outlives it.
+    assert {"", 0} = System.cmd("kill", ["-KILL", "#{pid}"])
   end
 
   test "another user gets nothing of a parked child and of the agent", %{intruder: intruder} do
