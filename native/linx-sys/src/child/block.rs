@@ -52,7 +52,7 @@ pub(super) unsafe fn receive(block: *mut Block, to: *mut u8, len: usize) {
 }
 
 /// # Safety
-/// As [`child_main`].
+/// As `child_main`.
 pub(super) unsafe fn report(block: *mut Block, report: Report) {
     // SAFETY: a report is plain bytes on our own stack. It is far smaller than a socket's buffer, so it
     // goes out whole; a parent that has hung up is found by the next read.
@@ -70,7 +70,7 @@ pub(super) unsafe fn report(block: *mut Block, report: Report) {
 }
 
 /// # Safety
-/// As [`child_main`].
+/// As `child_main`.
 pub(super) unsafe fn fail(block: *mut Block, stage: u32, Refused(errno): Refused) -> ! {
     let errno = errno.wrapping_neg() as i32;
     // SAFETY: the caller's promise.

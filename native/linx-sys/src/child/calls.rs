@@ -28,7 +28,7 @@ pub(super) fn check(result: isize) -> Outcome {
 }
 
 /// # Safety
-/// As [`syscall`].
+/// As `syscall`.
 #[inline(always)]
 pub(super) unsafe fn call(number: libc::c_long, args: [usize; 6]) -> isize {
     // SAFETY: the caller's promise.
@@ -36,7 +36,7 @@ pub(super) unsafe fn call(number: libc::c_long, args: [usize; 6]) -> isize {
 }
 
 /// # Safety
-/// As [`syscall`].
+/// As `syscall`.
 #[inline(always)]
 pub(super) unsafe fn call3(number: libc::c_long, a: usize, b: usize, c: usize) -> isize {
     // SAFETY: the caller's promise.

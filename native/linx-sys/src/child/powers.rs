@@ -9,7 +9,7 @@ use super::calls::{call, call3, check, prctl, Outcome, Refused};
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
 const CAP_SETPCAP: u32 = 8;
 const SECBIT_NOROOT: isize = 1;
-/// Bits of the `keep` argument of [`Op::SetThreadSets`].
+/// Bits of the `keep` argument of `Op::SetThreadSets`.
 const KEEP_EFFECTIVE: u8 = 1;
 pub(super) const KEEP_PERMITTED: u8 = 2;
 pub(super) const KEEP_INHERITABLE: u8 = 4;
@@ -107,7 +107,7 @@ pub(super) unsafe fn set_thread_sets(sets: [u64; 3], keep: u8) -> Outcome {
 /// Adds what is permitted of the mask to the effective set, as libcap does before it needs it.
 ///
 /// # Safety
-/// As [`child_main`].
+/// As `child_main`.
 pub(super) unsafe fn raise_effective(block: *mut Block, mask: u64) -> Outcome {
     // SAFETY: the block is the child's to write; the calls take numbers.
     unsafe {
@@ -118,7 +118,7 @@ pub(super) unsafe fn raise_effective(block: *mut Block, mask: u64) -> Outcome {
 }
 
 /// # Safety
-/// As [`child_main`].
+/// As `child_main`.
 pub(super) unsafe fn restore_effective(block: *mut Block) -> Outcome {
     // SAFETY: as above.
     unsafe {

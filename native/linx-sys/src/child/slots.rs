@@ -31,12 +31,13 @@ const FREE: Bank = Bank {
     used: 0,
 };
 
+/// One flag a bank; static, so that a child can never write to memory that is gone.
+static FLAGS: [AtomicBool; BANKS] = [const { AtomicBool::new(false) }; BANKS];
+
 /// All banks; one per process, since the numbers are fixed.
 pub(super) struct Slots {
     filler: OwnedFd,
     banks: [Bank; BANKS],
-    /// One flag a bank; leaked, so that a child can never write to memory that is gone.
-    flags: &'static [AtomicBool; BANKS],
     loans: u64,
 }
 
@@ -58,11 +59,9 @@ impl Slots {
             }
             place(filler.as_raw_fd(), fd)?;
         }
-        let flags = Box::leak(Box::new([const { AtomicBool::new(false) }; BANKS]));
         Ok(Slots {
             filler,
             banks: [FREE; BANKS],
-            flags,
             loans: 0,
         })
     }
@@ -73,7 +72,7 @@ impl Slots {
         let bank = self.banks.iter().position(|bank| bank.loan.is_none())?;
         self.loans += 1;
         self.banks[bank].loan = Some(self.loans);
-        self.flags[bank].store(false, Ordering::Relaxed);
+        FLAGS[bank].store(false, Ordering::Relaxed);
         Some(Loan {
             bank,
             number: self.loans,
@@ -100,13 +99,13 @@ impl Slots {
 
     /// The flag by which the bank's child says that it has left the table.
     pub fn flag(&self, loan: Loan) -> &'static AtomicBool {
-        &self.flags[loan.bank]
+        &FLAGS[loan.bank]
     }
 
     /// Takes back every bank whose child has left the table.
     pub fn take_back(&mut self) {
-        for bank in 0..BANKS {
-            if self.banks[bank].loan.is_some() && self.flags[bank].load(Ordering::Acquire) {
+        for (bank, flag) in FLAGS.iter().enumerate() {
+            if self.banks[bank].loan.is_some() && flag.load(Ordering::Acquire) {
                 self.empty(bank);
             }
         }
