@@ -28,7 +28,7 @@ defmodule Linx.AgentPort do
 
   use GenServer
 
-  alias Linx.AgentPort.{Frame, Heritage, Sessions, Unsettled}
+  alias Linx.AgentPort.{Frame, Heritage, Leftovers, Link, Sessions, Unsettled}
 
   require Logger
 
@@ -79,7 +79,7 @@ defmodule Linx.AgentPort do
   there is no agent yet or it is not the shared one.
 
   `grace` is how long the workload is given between SIGTERM and SIGKILL if the agent dies, in milliseconds; with `nil`
-  it is left alone. `last_words` are sent when the session is killed before its end, since it cannot do so itself.
+  it is left alone. `last_words` are sent when the session goes without having told its end (`told/2`), as one that is killed does.
   """
   @spec join(GenServer.server(), pid(), non_neg_integer() | nil, last_words() | nil) ::
           {:ok, Frame.id(), port(), binary() | nil} | :wait
@@ -101,14 +101,16 @@ defmodule Linx.AgentPort do
   @spec change_last_words(GenServer.server(), Frame.id(), last_words()) :: :ok
   def change_last_words(server, id, words), do: GenServer.cast(server, {:last_words, id, words})
 
+  @doc """
+  Notes that the calling session, `nil` where it has not heard its id yet, has told its owner the end, so that nobody need
+  do it for it.
+  """
+  @spec told(GenServer.server(), Frame.id() | nil) :: :ok
+  def told(server, id), do: GenServer.cast(server, {:told, id, self()})
+
   @doc "Sends a frame to the agent; `:closed` when there is no agent behind the port any more."
   @spec command(port(), tuple()) :: :ok | :closed
-  def command(port, frame) do
-    Port.command(port, Frame.encode(frame))
-    :ok
-  rescue
-    ArgumentError -> :closed
-  end
+  defdelegate command(port, frame), to: Link
 
   @doc "The status told for an agent whose exit status could not be learnt."
   @spec unknown_status() :: 0..255
@@ -144,8 +146,11 @@ defmodule Linx.AgentPort do
   @impl true
   def handle_call(:status, _from, state) do
     {:reply,
-     %{stage: state.stage, os_pid: os_pid(state.port), sessions: Sessions.count(state.sessions)},
-     state}
+     %{
+       stage: state.stage,
+       os_pid: Link.os_pid(state.port),
+       sessions: Sessions.count(state.sessions)
+     }, state}
   end
 
   @impl true
@@ -165,13 +170,27 @@ defmodule Linx.AgentPort do
     {:noreply, %{state | sessions: Sessions.last_words(state.sessions, id, words)}}
   end
 
+  def handle_cast({:told, id, session}, state) do
+    {:noreply, %{state | sessions: Sessions.told(state.sessions, id, session)}}
+  end
+
   def handle_cast({:joined, port, id, session, grace, words}, %{port: port} = state) do
     {:noreply, add(state, id, session, grace, words)}
   end
 
-  def handle_cast({:joined, _lost, _id, session, _grace, _words}, state) do
+  def handle_cast({:joined, _lost, id, session, grace, words}, state) do
     send(session, {:linx_agent, {:error, @unknown_status, :agent_died}})
-    {:noreply, state}
+    state = add(state, id, session, grace, words)
+    {:noreply, %{state | sessions: Sessions.ended(state.sessions, id)}}
+  end
+
+  # Of an agent that served one session.
+  def handle_cast({:leftovers, leftovers}, %{stage: :open} = state) do
+    {:noreply, hand_over(state, leftovers)}
+  end
+
+  def handle_cast({:leftovers, leftovers}, state) do
+    {:noreply, ensure_open(%{state | leftovers: leftovers ++ state.leftovers})}
   end
 
   @impl true
@@ -196,12 +215,12 @@ defmodule Linx.AgentPort do
   def handle_info({:EXIT, port, _reason}, state) when is_port(port), do: {:noreply, state}
   def handle_info({:EXIT, _pid, reason}, state), do: {:stop, reason, state}
 
-  def handle_info({:DOWN, monitor, :process, _pid, reason}, state) do
+  def handle_info({:DOWN, monitor, :process, _pid, _reason}, state) do
     {known, sessions} = Sessions.down(state.sessions, monitor)
 
     with {id, entry} <- known do
-      command(state.port, {:orphan, id})
-      wind_up(entry, reason)
+      if Sessions.pid(state.sessions, id), do: command(state.port, {:orphan, id})
+      wind_up(entry)
     end
 
     {:noreply, %{state | sessions: sessions}}
@@ -221,8 +240,11 @@ defmodule Linx.AgentPort do
 
   # An agent of its own goes with its session, and may hear of no other end of it.
   @impl true
-  def terminate(reason, state) do
-    for entry <- Sessions.entries(state.sessions), do: wind_up(entry, reason)
+  def terminate(_reason, state) do
+    for entry <- Sessions.entries(state.sessions),
+        not Process.alive?(entry.pid),
+        do: wind_up(entry)
+
     :ok
   end
 
@@ -233,33 +255,26 @@ defmodule Linx.AgentPort do
   defp ensure_open(%{stage: :closed} = state) do
     if state.shared?, do: Heritage.note_env()
     cwd = Heritage.cwd()
-    port = open_port(state, cwd)
+    port = Link.open(state.path, state.args, cwd)
     timer = Process.send_after(self(), {:hello_timeout, port}, @hello_timeout)
     %{state | port: port, cwd: cwd, stage: :opening, hello_timer: timer}
   rescue
     error in ErlangError ->
       Logger.error("cannot start the agent #{state.path}: #{inspect(error.original)}")
-      reject(state, {:error, shell_status(error.original), :agent_died})
+      reject(state, {:error, Link.shell_status(error.original), :agent_died})
   end
-
-  defp open_port(state, cwd) do
-    options = [{:packet, 4}, :binary, :nouse_stdio, :exit_status, {:args, state.args}]
-    cd = if cwd, do: [{:cd, cwd}], else: []
-    Port.open({:spawn_executable, state.path}, options ++ cd)
-  end
-
-  defp shell_status(:enoent), do: 127
-  defp shell_status(_reason), do: 126
 
   # Frames
 
   defp handle_frame({:hello, protocol, version, _info}, %{stage: :opening} = state) do
     Process.cancel_timer(state.hello_timer)
 
-    if protocol == Frame.protocol() do
+    ours = Frame.protocol()
+
+    if protocol == ours do
       opened(state)
     else
-      Logger.error("agent #{version} speaks protocol #{protocol}, not #{Frame.protocol()}")
+      Logger.error("agent #{inspect(version)} speaks protocol #{protocol}, not #{ours}")
       refuse(state, {:error, @eproto, :protocol})
     end
   end
@@ -308,14 +323,16 @@ defmodule Linx.AgentPort do
   # Sessions in and out
 
   defp opened(state) do
-    for {host_pid, grace} <- state.leftovers do
-      command(state.port, {:kill_leftover, host_pid, grace})
-    end
-
+    state = hand_over(%{state | leftovers: []}, state.leftovers)
     announce(state)
-
     for waiting <- Enum.reverse(state.waiting), do: admit(state, waiting)
-    %{state | stage: :open, waiting: [], leftovers: []}
+    %{state | stage: :open, waiting: []}
+  end
+
+  defp hand_over(state, leftovers) do
+    {frames, leftovers} = Leftovers.hand_over(leftovers)
+    for frame <- frames, do: command(state.port, frame)
+    %{state | leftovers: leftovers ++ state.leftovers}
   end
 
   # Sessions that start from here on need not ask.
@@ -333,55 +350,50 @@ defmodule Linx.AgentPort do
   defp admit(state, {session, id}),
     do: send(session, {:linx_agent, {:registered, id, state.port, state.cwd}})
 
-  # Does for a session what it would have done at its end; one that was killed could not even tell of it.
-  defp wind_up(entry, reason) do
+  # Does for a session what it would have done at its end, and did not.
+  defp wind_up(entry) do
     Unsettled.clear(entry.host_pid, entry.pid)
-
-    with {owner, message} when reason == :killed <- entry.last_words, do: send(owner, message)
+    with {owner, message} <- entry.last_words, do: send(owner, message)
   end
 
-  # Workloads that a dead agent left behind are the next one's business, at once. An agent that died before
-  # its hello gets no such successor: nothing was started by it, and nothing would stop the circle.
   defp lost(%{stage: :opening} = state, status) do
     Logger.error("#{state.path} ended with status #{status} before it said hello")
     Process.cancel_timer(state.hello_timer)
-    reject(state, {:error, status, :agent_died})
+    state |> reject({:error, status, :agent_died}) |> succeed([])
   end
 
   defp lost(%{stage: :open} = state, status) do
     withdraw(state)
-    {pids, leftovers, sessions} = Sessions.clear(state.sessions)
+    {pids, children, sessions} = Sessions.clear(state.sessions)
     for pid <- pids, do: send(pid, {:linx_agent, {:error, status, :agent_died}})
     Logger.error("the agent ended with status #{status}; sessions lost: #{length(pids)}")
-    state = %{state | stage: :closed, port: nil, sessions: sessions, leftovers: leftovers}
-    if leftovers == [], do: state, else: ensure_open(state)
+    state = %{state | stage: :closed, port: nil, sessions: sessions}
+    succeed(state, Leftovers.new(children))
+  end
+
+  # What a dead agent has left behind is the next one's business, at once; an agent of one session has no next one.
+  defp succeed(%{shared?: false} = state, leftovers) do
+    if leftovers != [], do: GenServer.cast(__MODULE__, {:leftovers, leftovers})
+    state
+  end
+
+  defp succeed(state, leftovers) do
+    {again, given_up} = Leftovers.agent_lost(state.leftovers)
+
+    if given_up != [], do: Logger.error("may still run: #{Enum.join(given_up, ", ")}")
+    state = %{state | leftovers: leftovers ++ again}
+    if state.leftovers == [], do: state, else: ensure_open(state)
   end
 
   defp refuse(state, event) do
     Process.cancel_timer(state.hello_timer)
-    close(state.port)
+    Link.close(state.port)
     reject(state, event)
   end
 
   defp reject(state, event) do
     for {session, _id} <- state.waiting, do: send(session, {:linx_agent, event})
-    if state.leftovers != [], do: Logger.error("may still run: #{inspect(state.leftovers)}")
     {_waiting, _none, sessions} = Sessions.clear(state.sessions)
-    %{state | stage: :closed, port: nil, waiting: [], leftovers: [], sessions: sessions}
-  end
-
-  defp close(port) do
-    Port.close(port)
-  rescue
-    ArgumentError -> true
-  end
-
-  defp os_pid(nil), do: nil
-
-  defp os_pid(port) do
-    case Port.info(port, :os_pid) do
-      {:os_pid, pid} -> pid
-      nil -> nil
-    end
+    %{state | stage: :closed, port: nil, waiting: [], sessions: sessions}
   end
 end

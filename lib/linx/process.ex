@@ -50,8 +50,7 @@ defmodule Linx.Process do
   After any of them the child is gone; except `:agent_died` it never reached `execve`.
 
   Two tell of a session that ends before its workload, which is then seen off by its `orphan_policy:`: `:protocol` with `ETIMEDOUT`
-  when it was stopped and its agent did not answer, and `:session_died` with 255 when it was killed. (Killed in the very moment in which
-  its workload ends, it may tell neither.)
+  when it was stopped and its agent did not answer, and `:session_died` with 255 when it was killed.
 
   ## Options of `spawn/1` and `enter/2`
 

@@ -2,9 +2,10 @@ defmodule Linx.AgentPortTest do
   use ExUnit.Case
 
   import ExUnit.CaptureLog
+  import Linx.TestWorkloads, only: [alive?: 1, eventually: 1, members_of: 1]
 
   alias Linx.AgentPort
-  alias Linx.AgentPort.{Frame, Sessions, Unsettled}
+  alias Linx.AgentPort.{Frame, Leftovers, Sessions, Unsettled}
 
   doctest Linx.AgentPort
 
@@ -31,7 +32,7 @@ defmodule Linx.AgentPortTest do
 
     test "because it speaks another protocol", %{tmp_dir: dir} do
       assert {{:error, 71, :protocol}, log} = register(saying(dir, {:hello, 2, "9.9", %{}}))
-      assert log =~ "agent 9.9 speaks protocol 2, not 1"
+      assert log =~ "agent \"9.9\" speaks protocol 2, not 1"
     end
 
     test "because it is no agent", %{tmp_dir: dir} do
@@ -126,13 +127,29 @@ defmodule Linx.AgentPortTest do
       assert log =~ "the agent refused a frame: malformed"
     end
 
+    test "ends what another agent left, and no session that came later", %{server: server} do
+      AgentPort.join(server, self(), nil)
+      assert_receive {:linx_agent, {:registered, id, port, _cwd}}, 5_000
+      # Programs behind ports lead sessions of their own.
+      sleep = Port.open({:spawn_executable, System.find_executable("sleep")}, args: ["300"])
+      {:os_pid, pid} = Port.info(sleep, :os_pid)
+      eventually(fn -> members_of(pid) == [pid] end)
+      Process.sleep(50)
+      AgentPort.command(port, {:kill_leftover, pid, 0, 60_000})
+      AgentPort.command(port, {:sync, id})
+      assert_receive {:linx_agent, {:fault, :unknown_session}}, 5_000
+      assert members_of(pid) == [pid]
+      AgentPort.command(port, {:kill_leftover, pid, 0, 0})
+      eventually(fn -> members_of(pid) == [] end)
+    end
+
     test "goes when its owner goes", %{server: server} do
       AgentPort.join(server, self(), nil)
       assert_receive {:linx_agent, {:registered, _id, port, _cwd}}, 5_000
       %{os_pid: pid} = AgentPort.status(server)
       GenServer.stop(server)
       assert :closed = AgentPort.command(port, {:sync, 1})
-      Linx.TestWorkloads.eventually(fn -> not Linx.TestWorkloads.alive?(pid) end)
+      eventually(fn -> not alive?(pid) end)
     end
   end
 
@@ -225,6 +242,26 @@ defmodule Linx.AgentPortTest do
     sessions = sessions |> Sessions.ready(1, 11) |> Sessions.ready(2, 12)
     assert {[_, _, _], [{11, 100}], empty} = Sessions.clear(sessions)
     assert Sessions.count(empty) == 0
+  end
+
+  test "what is left of dead agents is told to five, until it has had its grace" do
+    left = Leftovers.new([{11, 60_000}, {12, 0}])
+
+    assert {[{:kill_leftover, 11, 60_000, _}, {:kill_leftover, 12, 0, _}], left} =
+             Leftovers.hand_over(left)
+
+    left =
+      for _ <- 1..4, reduce: left do
+        left ->
+          assert {left, []} = Leftovers.agent_lost(left)
+          assert {[{:kill_leftover, 11, grace, ago} | _], left} = Leftovers.hand_over(left)
+          assert grace in 1..60_000 and ago >= 0
+          left
+      end
+
+    assert {[], [11 | _]} = Leftovers.agent_lost(left)
+    past = for entry <- left, do: %{entry | due: entry.due - 120_000}
+    assert {[], []} = Leftovers.agent_lost(past)
   end
 
   test "the table of unsettled children forgets only what it was told by the same session" do

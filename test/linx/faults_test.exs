@@ -222,6 +222,80 @@ defmodule Linx.FaultsTest do
     nothing_left(context.standing)
   end
 
+  describe "the session is killed, and its owner told one end," do
+    test "with the end of its workload in its mailbox", context do
+      {session, pid} = reach(:parked, nil)
+      :erlang.suspend_process(session)
+      kill(pid)
+      all_quiet()
+      Process.exit(session, :kill)
+      assert_receive {:EXIT, ^session, :killed}
+      assert_receive {:linx_process, :fault, :error, 255, :session_died}, 10_000
+      assert [{:ready, ^pid}] = heard(:fault)
+      nothing_left(context.standing)
+    end
+
+    test "with the end of its agent in its mailbox", context do
+      {session, _pid} = reach(:parked, nil)
+      :erlang.suspend_process(session)
+      kill_agent()
+      Process.exit(session, :kill)
+      assert_receive {:EXIT, ^session, :killed}
+      assert_receive {:linx_process, :fault, :error, 255, :session_died}, 10_000
+      assert [{:ready, _}] = heard(:fault)
+      nothing_left(context.standing)
+    end
+
+    test "before anybody has heard of it", context do
+      :sys.suspend(Linx.AgentPort)
+      on_exit(fn -> :sys.resume(Linx.AgentPort) end)
+      session = start(argv: ["sleep", "300"])
+      Process.exit(session, :kill)
+      assert_receive {:EXIT, ^session, :killed}
+      :sys.resume(Linx.AgentPort)
+      assert_receive {:linx_process, :fault, :error, 255, :session_died}, 10_000
+      nothing_left(context.standing)
+    end
+
+    test "when it had told it already", context do
+      session = start(argv: ["true"], auto_proceed: true)
+      assert {:ok, {:exited, 0}} = Linx.Process.wait(session)
+      Process.exit(session, :kill)
+      assert_receive {:EXIT, ^session, :killed}
+      all_quiet()
+      :sys.get_state(Linx.AgentPort)
+      assert List.last(events(:fault)) == {:exited, 0}
+      nothing_left(context.standing)
+    end
+
+    test "as its workload ends, 300 times", context do
+      for _ <- 1..300 do
+        session = start(argv: ["true"], auto_proceed: true)
+        if :rand.uniform(2) == 1, do: Process.sleep(:rand.uniform(3) - 1)
+        Process.exit(session, :kill)
+        assert_receive {:EXIT, ^session, :killed}
+        all_quiet()
+        :sys.get_state(Linx.AgentPort)
+        assert List.last(events(:fault)) in [{:exited, 0}, {:error, 255, :session_died}]
+      end
+
+      nothing_left(context.standing)
+    end
+  end
+
+  test "the session is stopped before it has an agent: its owner is told one end", context do
+    for agent <- [:shared, :dedicated] do
+      :ok = Supervisor.terminate_child(Linx.Supervisor, Linx.AgentPort)
+      {:ok, _port} = Supervisor.restart_child(Linx.Supervisor, Linx.AgentPort)
+      session = start(argv: ["sleep", "300"], agent: agent)
+      dismiss(session)
+      all_quiet()
+      assert events(:fault) == [{:aborted}]
+    end
+
+    nothing_left(context.standing)
+  end
+
   test "the session with an agent of its own is killed at any step", context do
     for step <- [:parked, :verbs, :running] do
       session = start(argv: ["sleep", "300"], agent: :dedicated, auto_proceed: step == :running)
@@ -268,7 +342,7 @@ defmodule Linx.FaultsTest do
           :binary,
           {:line, 1000},
           args: args,
-          env: [{'LINX_MARK', to_charlist(mark)}]
+          env: [{to_charlist("LINX_MARK"), to_charlist(mark)}]
         ])
 
       assert_receive {^port, {:data, {:eol, "up"}}}, 60_000

@@ -42,6 +42,29 @@ defmodule Linx.ProcessAgentTest do
       eventually(fn -> not alive?(pid) end)
     end
 
+    test "again before the grace is over leaves nothing of a workload's session either" do
+      opts = [argv: [fixture("stubborn.sh")], stdio: :pipe, orphan_policy: {:kill, 1_000}]
+      {_session, pid} = launch(opts)
+      read_until(:stdout, "up")
+      assert [_, _ | _] = members_of(pid)
+
+      for _ <- 1..3 do
+        kill_agent()
+        eventually(fn -> agent_pid() != nil end)
+        assert members_of(pid) != []
+      end
+
+      eventually(fn -> members_of(pid) == [] end)
+    end
+
+    test "of its own session's leaves nothing of a workload's session" do
+      opts = [argv: [fixture("stubborn.sh")], stdio: :pipe, orphan_policy: {:kill, 200}]
+      {_session, pid} = launch([agent: :dedicated] ++ opts)
+      read_until(:stdout, "up")
+      System.cmd("kill", ["-KILL", "#{agent_of(pid)}"])
+      eventually(fn -> members_of(pid) == [] end)
+    end
+
     test "fifty times in a row is no trouble for anybody" do
       for _ <- 1..50 do
         {session, _pid} = launch(argv: ["sleep", "300"], stdio: :devnull)

@@ -163,9 +163,6 @@ defmodule Linx.Model.Machine do
       Session.ended?(model) ->
         {:ok, model}
 
-      Session.untold?(model) ->
-        {:ok, model}
-
       tries == 0 ->
         {:error, {:no_end_told, model}}
 

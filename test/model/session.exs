@@ -26,7 +26,6 @@ defmodule Linx.Model.Session do
     phases: [{:early, false}],
     doom: nil,
     late_abort?: false,
-    untold?: false,
     signals: [],
     written: "",
     closing?: false,
@@ -69,9 +68,8 @@ defmodule Linx.Model.Session do
     on_its_way? and (refused? or (not held? and (signals != [] or natural(model) != [])))
   end
 
-  # Whether its owner has been told the end, and whether it may be that nobody tells it.
+  # Whether its owner has been told the end.
   def ended?(model), do: model.result != nil
-  def untold?(model), do: model.untold?
 
   # Answers
 
@@ -102,11 +100,8 @@ defmodule Linx.Model.Session do
   defp noted(:stop, :ok, model), do: %{model | gone?: true, exits: [:normal]}
   defp noted(:stop, :gone, model), do: %{model | gone?: true, exits: own_exits(model)}
 
-  # Killed with the end in its mailbox, it tells nobody, and nobody else does.
-  defp noted(:crash, :ok, model) do
-    untold? = Enum.any?(model.phases, &match?({:over, _, result} when result != :lost, &1))
-    %{model | gone?: true, exits: [:killed | own_exits(model)], untold?: untold?}
-  end
+  defp noted(:crash, :ok, model),
+    do: %{model | gone?: true, exits: [:killed | own_exits(model)]}
 
   # It may have hit just after the execve.
   defp noted(:abort, {:error, :running}, %{plan: %{auto?: true}} = model),

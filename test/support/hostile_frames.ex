@@ -37,7 +37,7 @@ defmodule Linx.TestHostileFrames do
   defp harmless(frame) do
     if :binary.match(frame, "kill_leftover") == :nomatch,
       do: frame,
-      else: :erlang.term_to_binary({:kill_leftover, @no_pid, :rand.uniform(1000)})
+      else: :erlang.term_to_binary({:kill_leftover, @no_pid, :rand.uniform(1000), 0})
   end
 
   defp mutate(frame, others) do

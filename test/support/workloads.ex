@@ -81,6 +81,17 @@ defmodule Linx.TestWorkloads do
     end
   end
 
+  # Every process of the session that workload `leader` led, dead ones not yet reaped left out.
+  def members_of(leader) do
+    for name <- File.ls!("/proc"),
+        name =~ ~r/^\d+$/,
+        {:ok, stat} <- [File.read("/proc/#{name}/stat")],
+        [_pid_and_name, fields] = String.split(stat, ~r/\) (?!.*\) )/s),
+        [state, _parent, _group, session | _] = String.split(fields),
+        session == "#{leader}" and state not in ["Z", "X"],
+        do: String.to_integer(name)
+  end
+
   def children(pid) do
     for task <- File.ls!("/proc/#{pid}/task"),
         child <- String.split(File.read!("/proc/#{pid}/task/#{task}/children")),

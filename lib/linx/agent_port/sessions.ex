@@ -17,10 +17,13 @@ defmodule Linx.AgentPort.Sessions do
           }
   end
 
-  defstruct by_id: %{}, by_monitor: %{}
+  # `by_id`: those that the agent serves. `ending`: those whose end is on its way to their process, which has not told its
+  # owner yet and may be killed before.
+  defstruct by_id: %{}, ending: %{}, by_monitor: %{}
 
   @type t :: %__MODULE__{
           by_id: %{Frame.id() => Entry.t()},
+          ending: %{Frame.id() => Entry.t()},
           by_monitor: %{reference() => Frame.id()}
         }
 
@@ -43,17 +46,32 @@ defmodule Linx.AgentPort.Sessions do
   def ready(sessions, id, host_pid), do: update(sessions, id, &%{&1 | host_pid: host_pid})
 
   @doc "Notes what is to be said for a session that is killed, and to whom."
-  @spec last_words(t(), Frame.id(), Linx.AgentPort.last_words()) :: t()
+  @spec last_words(t(), Frame.id(), Linx.AgentPort.last_words() | nil) :: t()
   def last_words(sessions, id, words), do: update(sessions, id, &%{&1 | last_words: words})
 
+  @doc "Notes that a session has told its end itself; one that ended before it knew its id is known by its process."
+  @spec told(t(), Frame.id() | nil, pid()) :: t()
+  def told(sessions, nil, pid) do
+    all = Map.merge(sessions.by_id, sessions.ending)
+    found = Enum.find(all, fn {_id, entry} -> entry.pid == pid end)
+    if found, do: told(sessions, elem(found, 0), pid), else: sessions
+  end
+
+  def told(sessions, id, _pid) do
+    if is_map_key(sessions.ending, id),
+      do: forget(sessions, id),
+      else: last_words(sessions, id, nil)
+  end
+
   defp update(sessions, id, change) do
-    case sessions.by_id do
-      %{^id => entry} -> %{sessions | by_id: %{sessions.by_id | id => change.(entry)}}
-      _ -> sessions
+    case sessions do
+      %{by_id: %{^id => entry}} -> put_in(sessions.by_id[id], change.(entry))
+      %{ending: %{^id => entry}} -> put_in(sessions.ending[id], change.(entry))
+      _unknown -> sessions
     end
   end
 
-  @doc "The process behind an id, `nil` when it is gone."
+  @doc "The process behind an id, `nil` when the agent has told its end."
   @spec pid(t(), Frame.id()) :: pid() | nil
   def pid(sessions, id) do
     case sessions.by_id do
@@ -62,43 +80,57 @@ defmodule Linx.AgentPort.Sessions do
     end
   end
 
-  @doc "Forgets a session that has ended."
+  @doc "Notes that the agent has told the end of a session."
   @spec ended(t(), Frame.id()) :: t()
   def ended(sessions, id) do
     case Map.pop(sessions.by_id, id) do
-      {nil, _by_id} ->
-        sessions
-
-      {entry, by_id} ->
-        Process.demonitor(entry.monitor, [:flush])
-        by_monitor = Map.delete(sessions.by_monitor, entry.monitor)
-        %{sessions | by_id: by_id, by_monitor: by_monitor}
+      {nil, _by_id} -> sessions
+      {%{last_words: nil}, _by_id} -> forget(sessions, id)
+      {entry, by_id} -> %{sessions | by_id: by_id, ending: Map.put(sessions.ending, id, entry)}
     end
+  end
+
+  defp forget(sessions, id) do
+    %{monitor: monitor} = sessions.by_id[id] || sessions.ending[id]
+    Process.demonitor(monitor, [:flush])
+
+    %{
+      sessions
+      | by_id: Map.delete(sessions.by_id, id),
+        ending: Map.delete(sessions.ending, id),
+        by_monitor: Map.delete(sessions.by_monitor, monitor)
+    }
   end
 
   @doc "Forgets the session whose process went down, and tells its id and what was known of it."
   @spec down(t(), reference()) :: {{Frame.id(), Entry.t()} | nil, t()}
   def down(sessions, monitor) do
     case sessions.by_monitor do
-      %{^monitor => id} -> {{id, Map.fetch!(sessions.by_id, id)}, ended(sessions, id)}
-      _ -> {nil, sessions}
+      %{^monitor => id} ->
+        {{id, sessions.by_id[id] || sessions.ending[id]}, forget(sessions, id)}
+
+      _ ->
+        {nil, sessions}
     end
   end
 
   @doc "What is known of all of them."
   @spec entries(t()) :: [Entry.t()]
-  def entries(sessions), do: Map.values(sessions.by_id)
+  def entries(sessions), do: Map.values(sessions.by_id) ++ Map.values(sessions.ending)
 
-  @doc "All sessions forgotten: their processes, and `{host_pid, grace}` of the children to be killed."
+  @doc """
+  Notes that all have lost their agent: their processes, which have to be told, and `{host_pid, grace}` of the children to
+  be killed.
+  """
   @spec clear(t()) :: {[pid()], [{pos_integer(), non_neg_integer()}], t()}
   def clear(sessions) do
-    entries = entries(sessions)
-    for entry <- entries, do: Process.demonitor(entry.monitor, [:flush])
+    entries = Map.values(sessions.by_id)
     leftovers = for %{host_pid: pid, grace: ms} <- entries, pid != nil, ms != nil, do: {pid, ms}
-    {for(entry <- entries, do: entry.pid), leftovers, %__MODULE__{}}
+    ending = sessions.by_id |> Map.keys() |> Enum.reduce(sessions, &ended(&2, &1))
+    {for(entry <- entries, do: entry.pid), leftovers, ending}
   end
 
-  @doc "How many there are."
+  @doc "How many the agent serves."
   @spec count(t()) :: non_neg_integer()
   def count(sessions), do: map_size(sessions.by_id)
 end

@@ -17,7 +17,7 @@ defmodule Linx.Process.Ending do
   @spec finish(SessionData.t(), Linx.AgentPort.Frame.result()) :: SessionData.t()
   def finish(data, end_of_it) do
     data = %{SessionData.forget_verbs(data) | result: result(end_of_it)}
-    SessionData.notify(data, event(end_of_it))
+    tell(data, event(end_of_it))
     for monitor <- Map.keys(data.waiters), do: Process.demonitor(monitor, [:flush])
     SessionData.reply_all(Map.values(data.waiters), outcome(data.result))
     SessionData.reply_all(data.input.writers, {:error, :no_process})
@@ -28,6 +28,13 @@ defmodule Linx.Process.Ending do
 
     answer_abort(data.abort, data.result)
     %{data | waiters: %{}, syncs: :queue.new(), abort: nil, input: %{data.input | writers: []}}
+  end
+
+  # Both or nothing, even if this process is killed: none that has just been scheduled is interrupted between two sends.
+  defp tell(data, event) do
+    :erlang.yield()
+    SessionData.notify(data, event)
+    AgentPort.told(data.agent, data.id)
   end
 
   @doc "What `Linx.Process.wait/2` returns for a result."

@@ -15,7 +15,7 @@ use crate::port::{HungUp, Inbox, Outbox};
 use crate::session::{Life, Session, Start};
 use crate::startup::{initial_bounding, prepare, Heritage, StartError};
 use crate::strays::Strays;
-use crate::timers::{Action, Timers};
+use crate::timers::{Action, Leftover, Timers};
 use crate::wire::{decode, Command, Event, Frame, Reason, Refusal, SpawnSpec};
 
 /// Keys of sessions start above the poller's own tokens.
@@ -218,8 +218,8 @@ impl Agent {
                 self.with_session(key, |s, host| s.ack(host, bytes));
                 Ok(())
             }
-            Command::KillLeftover { pid, grace } => {
-                self.kill_leftover(pid, grace);
+            Command::KillLeftover { pid, grace, ago } => {
+                self.kill_leftover(pid, grace, ago);
                 Ok(())
             }
         }
@@ -315,18 +315,26 @@ impl Agent {
         Ok(())
     }
 
-    fn kill_leftover(&mut self, pid: i32, grace: Duration) {
-        self.signal_leftover(pid, SIGTERM);
-        self.host.timers.add(grace, Action::KillLeftover(pid));
+    fn kill_leftover(&mut self, leader: i32, grace: Duration, ago: Duration) {
+        let now = process::since_boot();
+        let there = now.saturating_sub(ago);
+        if self.signal_leftover(Leftover { leader, there }, SIGTERM) {
+            let left = Leftover { leader, there: now };
+            self.host.timers.add(grace, Action::KillLeftover(left));
+        }
     }
 
-    /// To what is left of the session that workload `leader` led. Only what is older than this agent can be.
-    fn signal_leftover(&mut self, leader: i32, number: i32) {
-        for pid in self.host.snapshot().members(leader) {
-            signal_where(pid, number, |kin| {
-                kin.session == leader && process::is_older(pid)
-            });
+    /// To every process of a session, if the session is still the one that was there then: one of its members is that old.
+    /// A number that has become another session's since has none.
+    fn signal_leftover(&mut self, session: Leftover, number: i32) -> bool {
+        let members: Vec<i32> = self.host.snapshot().members(session.leader).collect();
+        let same = members
+            .iter()
+            .any(|pid| process::started_by(*pid, session.there));
+        for pid in members.iter().filter(|_| same) {
+            signal_where(*pid, number, |kin| kin.session == session.leader);
         }
+        same
     }
 
     fn look_for_strays(&mut self) {
@@ -360,7 +368,9 @@ impl Agent {
                     Life::Goes
                 }),
                 Action::CheckEnd(key) => self.with_session(key, |s, host| s.check_end(host)),
-                Action::KillLeftover(pid) => self.signal_leftover(pid, SIGKILL),
+                Action::KillLeftover(session) => {
+                    self.signal_leftover(session, SIGKILL);
+                }
                 Action::LookForStrays => {
                     self.host.strays.is_due();
                     self.look_for_strays();

@@ -11,10 +11,18 @@ pub enum Action {
     Kill(u64),
     /// See whether a session's process has ended; there was no descriptor left to watch it by.
     CheckEnd(u64),
-    /// SIGKILL for a workload that a dead agent left behind, and for the rest of its session.
-    KillLeftover(i32),
+    /// SIGKILL for what a dead agent left of a workload's session.
+    KillLeftover(Leftover),
     /// Look for what workloads have left behind.
     LookForStrays,
+}
+
+/// The session of a workload whose agent died.
+#[derive(Clone, Copy, Debug)]
+pub struct Leftover {
+    pub leader: i32,
+    /// It was there when that much time had passed since boot.
+    pub there: Duration,
 }
 
 /// Pending timers, soonest first.

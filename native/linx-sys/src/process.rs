@@ -2,10 +2,12 @@
 
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 use nix::sys::wait::WaitPidFlag;
+use nix::time::{clock_gettime, ClockId};
 
 /// The proof that this process has one thread, every signal blocked and no handler of its own: what is
 /// needed for starting children that share its memory. Stays in the thread that got it.
@@ -205,13 +207,17 @@ pub fn kin(pid: i32) -> Option<Kin> {
     })
 }
 
-/// Whether `pid` started before this process did.
-pub fn is_older(pid: i32) -> bool {
-    let started = |pid| stat_fields(pid)?.get(19)?.parse::<u64>().ok();
-    match (started(pid), started(std::process::id() as i32)) {
-        (Some(theirs), Some(ours)) => theirs <= ours,
-        _ => false,
-    }
+/// The time since boot, on the clock that says when processes started (`CLOCK_BOOTTIME`, `clock_gettime(2)`).
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+/// Whether a process had started when that much time had passed since boot. It is known to a hundredth of a second
+/// (`proc_pid_stat(5)`, whose clock ticks are that long).
+pub fn started_by(pid: i32, moment: Duration) -> bool {
+    const TICK: u64 = 10;
+    let ticks = stat_fields(pid).and_then(|fields| fields.get(19)?.parse::<u64>().ok());
+    ticks.is_some_and(|ticks| Duration::from_millis(ticks.saturating_mul(TICK)) <= moment)
 }
 
 /// The fields of `/proc/PID/stat` from the third on (the state); the name before them may hold anything.

@@ -41,8 +41,13 @@ pub enum Command<'a> {
     Winsize { id: u64, winsize: Size },
     /// So many more bytes of output were taken.
     Ack { id: u64, bytes: u64 },
-    /// End a process that a dead agent left behind; `pid` is positive.
-    KillLeftover { pid: i32, grace: Duration },
+    /// End what a dead agent left of a workload's session; `pid` is positive, and was the workload's at a time that lies
+    /// `ago` back.
+    KillLeftover {
+        pid: i32,
+        grace: Duration,
+        ago: Duration,
+    },
 }
 
 /// Decodes one frame, without its length header.
@@ -151,10 +156,11 @@ fn spawn(id: u64, arguments: Elements<'_>) -> Result<Command<'_>, Failure> {
 }
 
 fn kill_leftover(arguments: Elements<'_>) -> Decoded<Command<'_>> {
-    let [pid, grace] = value::exact(arguments)?;
+    let [pid, grace, ago] = value::exact(arguments)?;
     Ok(Command::KillLeftover {
         pid: value::pid(pid)?,
         grace: value::milliseconds(grace)?,
+        ago: value::milliseconds(ago)?,
     })
 }
 

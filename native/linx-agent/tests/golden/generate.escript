@@ -46,7 +46,7 @@ commands() ->
      {verb, 7, {chroot, <<"/srv/root">>}},
      {sync, 255}, {proceed, 256}, {abort, 2147483647}, {signal, 2147483648, 64},
      {stop, 7, 5000}, {orphan, 7}, {write, 7, <<0, 1, 255>>}, {close_stdin, 7},
-     {winsize, 7, {65535, 0, 1, 256}}, {ack, 7, 65536}, {kill_leftover, 4711, 250}].
+     {winsize, 7, {65535, 0, 1, 256}}, {ack, 7, 65536}, {kill_leftover, 4711, 250, 70000}].
 
 events() ->
     [{hello, 1, <<"0.1.0">>, #{launch => clone, last_cap => 40, pid => 4711}},

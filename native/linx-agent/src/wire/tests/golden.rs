@@ -190,6 +190,7 @@ fn expected_commands() -> Vec<Command<'static>> {
         Command::KillLeftover {
             pid: 4711,
             grace: ms(250),
+            ago: ms(70_000),
         },
     ])
     .collect()

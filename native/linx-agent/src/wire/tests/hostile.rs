@@ -66,7 +66,7 @@ fn the_id_in_front_of_damage_is_told() {
 
 #[test]
 fn the_pid_of_a_leftover_is_no_id() {
-    let frame = command("{kill_leftover,4711,250}");
+    let frame = command("{kill_leftover,4711,250,70000}");
     let cut = &frame[..frame.len() - 1];
     assert_eq!(
         decode(cut),
@@ -75,15 +75,24 @@ fn the_pid_of_a_leftover_is_no_id() {
             reason: Reason::Malformed
         })
     );
-    let head = "83 68 03 77 0d 6b696c6c5f6c6566746f766572";
-    refused(&format!("{head} 61 00 61 00"), None, Reason::BadArgument);
+    let head = "83 68 04 77 0d 6b696c6c5f6c6566746f766572";
     refused(
-        &format!("{head} 62 ffffffff 61 00"),
+        &format!("{head} 61 00 61 00 61 00"),
         None,
         Reason::BadArgument,
     );
     refused(
-        &format!("{head} 61 07 62 ffffffff"),
+        &format!("{head} 62 ffffffff 61 00 61 00"),
+        None,
+        Reason::BadArgument,
+    );
+    refused(
+        &format!("{head} 61 07 62 ffffffff 61 00"),
+        None,
+        Reason::BadArgument,
+    );
+    refused(
+        &format!("{head} 61 07 61 00 62 ffffffff"),
         None,
         Reason::BadArgument,
     );
