@@ -25,7 +25,6 @@ defmodule Linx.Model.Session do
     :caps,
     phases: [{:early, false}],
     doom: nil,
-    late_abort?: false,
     signals: [],
     written: "",
     closing?: false,
@@ -102,10 +101,6 @@ defmodule Linx.Model.Session do
 
   defp noted(:crash, :ok, model),
     do: %{model | gone?: true, exits: [:killed | own_exits(model)]}
-
-  # It may have hit just after the execve.
-  defp noted(:abort, {:error, :running}, %{plan: %{auto?: true}} = model),
-    do: %{model | late_abort?: true}
 
   defp noted({:verb, name, args}, :ok, %{doom: nil} = model) do
     case Caps.apply_verb(model.caps, name, args) do
@@ -335,9 +330,7 @@ defmodule Linx.Model.Session do
   end
 
   defp goes(:running, model) do
-    killed = if model.late_abort?, do: [@kill], else: []
-
-    for result <- natural(model) ++ for(n <- killed ++ fatal(model), do: {:signaled, n}),
+    for result <- natural(model) ++ for(n <- fatal(model), do: {:signaled, n}),
         do: {:over, :running, result}
   end
 

@@ -130,9 +130,11 @@ impl Session {
         self.on_end(host, end)
     }
 
-    /// Whether a process that ended right after it was let go did so in its own program.
+    /// Whether a process that ended right after it was let go did so in its own program. One that exits before has told why,
+    /// unless it was dismissed.
     pub(super) fn has_run(&self, end: End) -> bool {
-        matches!(end, End::Exited(_)) || process::has_execed(self.pid)
+        let told = matches!(end, End::Exited(_)) && !self.aborted;
+        told || process::has_execed(self.pid)
     }
 
     pub(super) fn on_end(&mut self, host: &mut Host, end: End) -> Life {

@@ -47,15 +47,24 @@ impl Session {
     /// Discards the child if it has not left the checkpoint.
     pub fn abort(&mut self, host: &mut Host) -> Result<(), Reason> {
         self.catch_up(host);
-        if matches!(self.phase, Phase::Starting | Phase::Parked) {
-            self.discard();
-        }
+        self.discard(host);
         Ok(())
     }
 
-    fn discard(&mut self) {
+    /// Ends a child that has not been let go. One that lets itself go at its checkpoint decides by itself whether this was in
+    /// time, and is killed only if it cannot have been there.
+    fn discard(&mut self, host: &mut Host) {
+        if !matches!(self.phase, Phase::Starting | Phase::Parked) {
+            return;
+        }
+        if let (true, Some(child)) = (self.auto_proceed, &self.child) {
+            child.dismiss();
+            self.on_control(host);
+        }
         self.aborted = true;
-        self.kill(SIGKILL);
+        if matches!(self.phase, Phase::Starting | Phase::Parked) {
+            self.kill(SIGKILL);
+        }
     }
 
     pub fn signal(&mut self, number: i32) -> Result<(), Reason> {
@@ -76,19 +85,16 @@ impl Session {
     /// Ends the session: at once while it is parked, else with time to clean up.
     pub fn stop(&mut self, host: &mut Host, grace: Duration) -> Result<(), Reason> {
         self.catch_up(host);
-        match self.phase {
-            Phase::Starting | Phase::Parked => self.discard(),
-            Phase::Proceeding | Phase::Running => {
-                self.signal_all(host, SIGTERM);
-                self.signal_all(host, SIGCONT);
-                let deadline = Instant::now() + grace;
-                // One timer does, however often it is asked for.
-                if self.deadline.is_none_or(|earlier| deadline < earlier) {
-                    self.deadline = Some(deadline);
-                    host.timers.add(grace, Action::Kill(self.key));
-                }
+        self.discard(host);
+        if matches!(self.phase, Phase::Proceeding | Phase::Running) {
+            self.signal_all(host, SIGTERM);
+            self.signal_all(host, SIGCONT);
+            let deadline = Instant::now() + grace;
+            // One timer does, however often it is asked for.
+            if self.deadline.is_none_or(|earlier| deadline < earlier) {
+                self.deadline = Some(deadline);
+                host.timers.add(grace, Action::Kill(self.key));
             }
-            Phase::Ended(_) => {}
         }
         Ok(())
     }
@@ -97,18 +103,13 @@ impl Session {
     pub fn orphan(&mut self, host: &mut Host) -> Life {
         self.listening = false;
         self.catch_up(host);
-        match (self.phase, self.orphan) {
-            (Phase::Ended(_), _) => return self.drain(host),
-            (Phase::Proceeding | Phase::Running, OrphanPolicy::Linger) => {
-                self.streams.resume(host, self.key);
-            }
-            (_, OrphanPolicy::Kill(grace)) => {
-                self.streams.resume(host, self.key);
-                let _ = self.stop(host, grace);
-            }
-            (_, OrphanPolicy::Linger) => {
-                self.discard();
-            }
+        self.discard(host);
+        if matches!(self.phase, Phase::Ended(_)) {
+            return self.drain(host);
+        }
+        self.streams.resume(host, self.key);
+        if let OrphanPolicy::Kill(grace) = self.orphan {
+            let _ = self.stop(host, grace);
         }
         Life::Goes
     }

@@ -36,7 +36,9 @@ pub(super) unsafe extern "C" fn child_main(block: *mut Block) -> ! {
                 value: pid,
             },
         );
-        if !(*block).auto_proceed {
+        if (*block).auto_proceed {
+            leave_if_dismissed(block);
+        } else {
             serve(block);
         }
         run_steps(block, (*block).after_proceed, (*block).after_proceed_len);
@@ -59,6 +61,31 @@ unsafe fn run_steps(block: *mut Block, steps: *const Step, len: usize) {
             }
         }
         i = i.wrapping_add(1);
+    }
+}
+
+/// The checkpoint of a child that does not wait there: leaves if the parent has hung up by now.
+///
+/// # Safety
+/// As [`child_main`].
+#[inline(always)]
+unsafe fn leave_if_dismissed(block: *mut Block) {
+    let mut byte = 0u8;
+    let flags = libc::MSG_DONTWAIT as usize;
+    // SAFETY: the kernel writes one byte at most, which is ours.
+    let got = unsafe {
+        let args = [
+            (*block).control as usize,
+            addr_of_mut!(byte) as usize,
+            1,
+            flags,
+            0,
+            0,
+        ];
+        call(libc::SYS_recvfrom, args)
+    };
+    if got == 0 {
+        exit(0);
     }
 }
 

@@ -26,7 +26,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{send, socketpair, AddressFamily, MsgFlags, SockFlag, SockType};
+use nix::sys::socket::{
+    send, shutdown, socketpair, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType,
+};
 
 use memory::Slab;
 pub use op::{Act, Order};
@@ -269,6 +271,13 @@ impl Child {
     pub fn send(&mut self, order: &Order) -> Result<bool, Errno> {
         self.unsent.extend_from_slice(&order.to_bytes());
         self.flush()
+    }
+
+    /// Hangs up: a child that has not reported to be ready yet will not exec. One that has may have left, or may leave
+    /// without having execed.
+    pub fn dismiss(&self) {
+        // Refused only to one that is gone.
+        let _ = shutdown(self.control.as_raw_fd(), Shutdown::Write);
     }
 
     /// Sends what is waiting, as far as the socket takes it; `true` when nothing is left.
