@@ -86,7 +86,8 @@ defmodule Linx.Capabilities do
   @type state_error :: :not_ready | :running | :no_process
 
   @doc """
-  Whether this host tells capabilities: whether `/proc/self/status` has a `CapBnd:` line, as on every Linux since 2.6.26.
+  Whether this host tells capabilities: whether `/proc/self/status` has a `CapBnd:` line (proc_pid_status(5)), as on
+  every Linux since 2.6.26.
 
       iex> Linx.Capabilities.supported?()
       true
@@ -118,7 +119,8 @@ defmodule Linx.Capabilities do
   defdelegate parse_status(text, path), to: Reader
 
   @doc """
-  Reads the sets of every thread of a process, from `/proc/PID/task`. They may differ; `read/1` tells
+  Reads the sets of every thread of a process, from `/proc/PID/task` (proc(5)). They may differ:
+  capset(2) and prctl(2) change one thread; `read/1` tells
   those of the first, which are out of date once it has ended before the others.
 
   Threads that end meanwhile are left out. Errors as from `read/1`.
@@ -243,7 +245,7 @@ defmodule Linx.Capabilities do
   defdelegate max_bits(), to: Native
 
   @doc """
-  Where procfs is looked for: `/proc`, unless told otherwise (cap_proc_root(3)).
+  Where procfs is looked for: `/proc`, unless told otherwise (`cap_proc_root` in libcap's sys/capability.h).
 
       iex> Linx.Capabilities.proc_root()
       "/proc"
@@ -252,7 +254,8 @@ defmodule Linx.Capabilities do
   defdelegate proc_root(), to: Procfs, as: :root
 
   @doc """
-  Has procfs looked for elsewhere, by every function here and in the whole VM. Returns where it was; `""` changes nothing.
+  Has procfs looked for elsewhere, by every function here and in the whole VM (`cap_proc_root` in libcap's sys/capability.h).
+  Returns where it was; `""` changes nothing.
 
       iex> Linx.Capabilities.proc_root("")
       "/proc"
@@ -261,7 +264,7 @@ defmodule Linx.Capabilities do
   defdelegate proc_root(path), to: Procfs, as: :root
 
   @doc """
-  Drops capabilities from the bounding set of a parked session (`PR_CAPBSET_DROP`, PR_CAPBSET_DROP(2const)).
+  Drops capabilities from the bounding set of a parked session (`PR_CAPBSET_DROP` in prctl(2)).
 
   There is no way back: a capability that has left the bounding set cannot be had from any later
   verb or `execve`, save one that is still in the inheritable set. The kernel asks for `cap_setpcap` in the
@@ -317,7 +320,7 @@ defmodule Linx.Capabilities do
   end
 
   @doc """
-  Replaces the ambient set of a parked session (`PR_CAP_AMBIENT`, PR_CAP_AMBIENT(2const)).
+  Replaces the ambient set of a parked session (`PR_CAP_AMBIENT` in prctl(2)).
 
   Ambient capabilities pass through the `execve` of a program that is neither set-user-ID nor has file
   capabilities, and become permitted and effective there: the way to give one to a program that does not run as root.
@@ -366,7 +369,7 @@ defmodule Linx.Capabilities do
   def set_uid(session, uid) when is_pid(session), do: uid |> Verb.set_uid() |> send_to(session)
 
   @doc """
-  Raises capabilities in the ambient set of a parked session (`PR_CAP_AMBIENT_RAISE`), beside those that are there.
+  Raises capabilities in the ambient set of a parked session (`PR_CAP_AMBIENT_RAISE` in prctl(2)), beside those that are there.
 
   What `set_ambient/2` says of a capability holds here too. The stage of a refusal is `:cap_raise_ambient`.
 
@@ -380,7 +383,7 @@ defmodule Linx.Capabilities do
   end
 
   @doc """
-  Lowers capabilities in the ambient set of a parked session (`PR_CAP_AMBIENT_LOWER`). It takes no privilege.
+  Lowers capabilities in the ambient set of a parked session (`PR_CAP_AMBIENT_LOWER` in prctl(2)). It takes no privilege.
 
   What is not ambient stays so. The stage is `:cap_drop_ambient`; the kernel refuses only capabilities it does not know (`EINVAL`).
 
@@ -400,9 +403,10 @@ defmodule Linx.Capabilities do
   @doc """
   Leaves a parked session at most these capabilities, root or not, now and after `execve`.
 
-  All others leave the bounding set, for which `cap_setpcap` is raised if it is permitted. Effective and permitted become what of
+  All others leave the bounding set (`PR_CAPBSET_DROP` in prctl(2)), for which `cap_setpcap` is raised if it is permitted. Effective and permitted become what of
   `caps` is permitted. For an ordinary user, or under `:noroot`, inheritable and ambient become that too, so that a program without
-  capabilities of its own has them after `execve`; root gets them from the bounding set, and has both emptied.
+  capabilities of its own has them after `execve`; root gets them from the bounding set, and has both
+  emptied (capabilities(7), "Capabilities and execution of programs by root").
   Call it after `set_uid/2`, which empties the ambient set. The stage of a refusal is `:keep_only`.
 
       iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])
@@ -421,7 +425,7 @@ defmodule Linx.Capabilities do
   end
 
   @doc """
-  Sets the secure bits of a parked session (`PR_SET_SECUREBITS`, PR_SET_SECUREBITS(2const)): all of them, to exactly these.
+  Sets the secure bits of a parked session (`PR_SET_SECUREBITS` in prctl(2)): all of them, to exactly these.
 
   They are a list or `MapSet` of the names in `Linx.Capabilities.Securebits`, or the number itself. `cap_setpcap` is raised
   for it if it is permitted, and the effective set is empty afterwards. The kernel refuses, with `EPERM` (1) and the stage
@@ -475,7 +479,7 @@ defmodule Linx.Capabilities do
     do: mode |> Verb.set_mode() |> send_to(session)
 
   @doc """
-  Sets `no_new_privs` of a parked session (`PR_SET_NO_NEW_PRIVS`, PR_SET_NO_NEW_PRIVS(2const)): no `execve`, of it or of its
+  Sets `no_new_privs` of a parked session (`PR_SET_NO_NEW_PRIVS` in prctl(2)): no `execve`, of it or of its
   descendants, gives what they do not have. It takes no privilege, and there is no way back. The stage is `:no_new_privs`.
 
       iex> {:ok, c} = Linx.Process.spawn(argv: ["true"])

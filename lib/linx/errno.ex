@@ -141,7 +141,7 @@ defmodule Linx.Errno do
   ]
 
   @doc """
-  The name of an error number, `:unknown` for a number without one.
+  The name of an error number (errno(3)), `:unknown` for a number without one.
 
       iex> Linx.Errno.name(2)
       :enoent
@@ -156,7 +156,7 @@ defmodule Linx.Errno do
   def name(code) when is_integer(code), do: :unknown
 
   @doc """
-  The number of an error name, `nil` for what is none.
+  The number of an error name (errno(3)), `nil` for what is none.
 
       iex> Linx.Errno.code(:eperm)
       1

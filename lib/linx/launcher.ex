@@ -64,7 +64,7 @@ defmodule Linx.Launcher do
   @type callback :: (Linx.Process.t() -> :ok | {:error, term()})
 
   @doc """
-  A launcher of the program at `path`.
+  A launcher of the program at `path` (cap_new_launcher(3)).
 
   `args` is the whole `argv`, so its first element is the name the program sees itself called by. A `path` without a `/`
   is looked up in the program's `PATH`. `env` is all of the environment, as `Linx.Process.spawn/1` takes it; without it, or with
@@ -98,7 +98,8 @@ defmodule Linx.Launcher do
   def func(fun) when is_function(fun, 1), do: %__MODULE__{path: nil, args: [], func: fun}
 
   @doc """
-  The user id: real, effective, saved and that of file accesses, as `Linx.Capabilities.set_uid/2`.
+  The user id: real, effective, saved and that of file accesses, as `Linx.Capabilities.set_uid/2`
+  (cap_launcher_setuid(3)).
 
       iex> Linx.Launcher.new("/bin/true", ["true"]) |> Linx.Launcher.set_uid(-1) |> Linx.Launcher.launch()
       {:error, {:bad_uid, -1}}
@@ -107,7 +108,7 @@ defmodule Linx.Launcher do
   def set_uid(%__MODULE__{} = launcher, uid), do: %{launcher | uid: uid}
 
   @doc """
-  The group id and all supplementary groups, as `Linx.Capabilities.set_groups/3`.
+  The group id and all supplementary groups, as `Linx.Capabilities.set_groups/3` (cap_launcher_setgroups(3)).
 
   Without it the program keeps the VM's groups, whatever its user id.
 
@@ -118,7 +119,7 @@ defmodule Linx.Launcher do
   def set_groups(%__MODULE__{} = launcher, gid, groups), do: %{launcher | groups: {gid, groups}}
 
   @doc """
-  The IAB tuple or its text, as `Linx.Capabilities.set_iab/2`: what is inheritable, ambient, and blocked from bounding.
+  The IAB tuple or its text, as `Linx.Capabilities.set_iab/2` (cap_launcher_set_iab(3)): what is inheritable, ambient, and blocked from bounding.
 
       iex> launcher = Linx.Launcher.new("/bin/true", ["true"]) |> Linx.Launcher.set_iab("^cap_kill")
       iex> launcher |> Linx.Launcher.set_mode(:pure1e) |> Linx.Launcher.launch()
@@ -128,7 +129,7 @@ defmodule Linx.Launcher do
   def set_iab(%__MODULE__{} = launcher, iab), do: %{launcher | iab: iab}
 
   @doc """
-  libcap's mode, as `Linx.Capabilities.set_mode/2`.
+  libcap's mode, as `Linx.Capabilities.set_mode/2` (cap_launcher_set_mode(3)).
 
       iex> Linx.Launcher.new("/bin/true", ["true"]) |> Linx.Launcher.set_mode(:pure) |> Linx.Launcher.launch()
       {:error, {:bad_mode, :pure}}
@@ -137,7 +138,7 @@ defmodule Linx.Launcher do
   def set_mode(%__MODULE__{} = launcher, mode), do: %{launcher | mode: mode}
 
   @doc """
-  The root directory, as `Linx.Capabilities.set_chroot/2`.
+  The root directory, as `Linx.Capabilities.set_chroot/2` (cap_launcher_set_chroot(3)).
 
   The program's path and its `cwd:` (by default the new root itself) are looked up there.
 
@@ -148,7 +149,8 @@ defmodule Linx.Launcher do
   def set_chroot(%__MODULE__{} = launcher, path), do: %{launcher | chroot: path}
 
   @doc """
-  A function that `launch/1` calls with the session, parked and as privileged as the VM, before anything else is done to it.
+  A function that `launch/1` calls with the session, parked and as privileged as the VM, before anything else is done to it
+  (cap_launcher_callback(3)).
 
   It may read the child's state, put its pid into a cgroup, send verbs of its own. On `{:error, reason}` the child is discarded, and
   `launch/1` returns `{:error, {:callback, reason}}`; so it is on any answer but `:ok` (the reason is `{:bad_return, term}`)
@@ -164,7 +166,7 @@ defmodule Linx.Launcher do
   def callback(%__MODULE__{} = launcher, callback), do: %{launcher | callback: callback}
 
   @doc """
-  Further options of `Linx.Process.spawn/1`: `:stdio`, `:owner`, `:tag`, `:cwd`, `:no_new_privs` and the others.
+  What cap_launch(3) has nothing for, further options of `Linx.Process.spawn/1`: `:stdio`, `:owner`, `:tag`, `:cwd`, `:no_new_privs` and the others.
 
       iex> {:ok, session} =
       ...>   Linx.Launcher.new("/bin/echo", ["echo", "hello"])
@@ -183,7 +185,7 @@ defmodule Linx.Launcher do
   end
 
   @doc """
-  Starts the program, and waits until it is executed or refused.
+  Starts the program, and waits until it is executed or refused (cap_launch(3)).
 
   `{:ok, session}` says that it was executed with all that was asked; the session is linked to the caller, and its owner has got the
   events `:ready` and `:running`, as from `Linx.Process.spawn/1`. Beside what stands in the table above, the answers are:

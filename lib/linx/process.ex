@@ -130,7 +130,7 @@ defmodule Linx.Process do
           {:ok, {:exited, 0..255} | {:signaled, pos_integer()} | :aborted} | {:error, Error.t()}
 
   @doc """
-  Starts a session for a workload, linked to the caller.
+  Starts a session for a workload, linked to the caller: clone(2), and execve(2) once it may.
 
   The options stand above. `{:error, reason}` is for bad input; whatever happens later is an event.
 
@@ -162,7 +162,7 @@ defmodule Linx.Process do
   end
 
   @doc """
-  Lets a parked child exec. Whether that worked is told by the event `:running`, or by an error.
+  Lets a parked child exec (execve(2)). Whether that worked is told by the event `:running`, or by an error.
 
   `{:error, :not_ready}` before the checkpoint, `{:error, :running}` when it was told already.
 
@@ -175,7 +175,7 @@ defmodule Linx.Process do
   def proceed(session) when is_pid(session), do: Session.call(session, :proceed)
 
   @doc """
-  Discards a parked child; no instruction of the workload has run. Before `:ready` it is kept, and takes effect there.
+  Discards a parked child (SIGKILL, signal(7)); no instruction of the workload has run. Before `:ready` it is kept, and takes effect there.
 
   With `auto_proceed: true` the answer comes when it is known whether the abort was in time.
 
@@ -203,7 +203,7 @@ defmodule Linx.Process do
   end
 
   @doc """
-  The pid of the child as the host sees it. Waits for `:ready`; answers after the end too.
+  The pid of the child as the host sees it (pid_namespaces(7)). Waits for `:ready`; answers after the end too.
 
   What verbs have changed before can be seen in `/proc` when it returns.
 
@@ -216,7 +216,7 @@ defmodule Linx.Process do
   def host_pid(session) when is_pid(session), do: Session.call(session, :host_pid)
 
   @doc """
-  Waits for the end, at most `timeout` milliseconds. Any number of processes may wait.
+  Waits for the end as waitid(2) tells it, at most `timeout` milliseconds. Any number of processes may wait.
 
       iex> {:ok, session} = Linx.Process.spawn(argv: ["sleep", "60"])
       iex> Linx.Process.wait(session, 0)
@@ -229,7 +229,7 @@ defmodule Linx.Process do
   end
 
   @doc """
-  The session at a glance.
+  The session at a glance, as `Port.info/1` is for a port.
 
       iex> {:ok, session} = Linx.Process.spawn(argv: ["true"], auto_proceed: true)
       iex> {:ok, {:exited, 0}} = Linx.Process.wait(session)
@@ -241,7 +241,7 @@ defmodule Linx.Process do
   def info(session) when is_pid(session), do: Session.call(session, :info)
 
   @doc """
-  Sends all further events to another process, which may be on another node.
+  Sends all further events to another process, which may be on another node: `Port.connect/2` for sessions.
 
       iex> {:ok, session} = Linx.Process.spawn(argv: ["true"])
       iex> {:ok, _pid} = Linx.Process.host_pid(session)
@@ -258,7 +258,7 @@ defmodule Linx.Process do
   end
 
   @doc """
-  Writes to the standard input of a running workload that has a pipe there.
+  Writes to the standard input of a running workload that has a pipe(7) there.
 
   `{:error, :no_stdin}` for one without a pipe or after `close_stdin/1`; see above for when it waits.
 
@@ -275,7 +275,7 @@ defmodule Linx.Process do
   end
 
   @doc """
-  Closes the standard input of a running workload, after everything written. A second time is no error.
+  Closes the standard input of a running workload, after everything written; it reads an end of file (pipe(7)). A second time is no error.
 
       iex> {:ok, session} = Linx.Process.spawn(argv: ["cat"], stdio: [stdin: :pipe, stdout: :devnull], auto_proceed: true)
       iex> receive do {:linx_process, :running} -> :ok end
@@ -288,7 +288,7 @@ defmodule Linx.Process do
   def close_stdin(session) when is_pid(session), do: Session.call(session, :close_stdin)
 
   @doc """
-  Writes to the pseudo-terminal of a running workload, as `write/2` does to a pipe.
+  Writes to the pseudo-terminal (pty(7)) of a running workload, as `write/2` does to a pipe.
 
       iex> {:ok, session} = Linx.Process.spawn(argv: ["cat"], stdio: :pty, auto_proceed: true)
       iex> receive do {:linx_process, :running} -> :ok end
@@ -306,7 +306,8 @@ defmodule Linx.Process do
   end
 
   @doc """
-  Sets the size of the pseudo-terminal, in characters and pixels (0 to 65535); the workload gets SIGWINCH.
+  Sets the size of the pseudo-terminal, in characters and pixels (0 to 65535); the workload gets SIGWINCH
+  (`TIOCSWINSZ` in ioctl_tty(2)).
 
   Before `:ready` it is kept, and set there.
 
@@ -335,7 +336,7 @@ defmodule Linx.Process do
   def pty_set_winsize(session, size) when is_pid(session), do: {:error, {:bad_winsize, size}}
 
   @doc """
-  The session itself if it has a pseudo-terminal, to pass on to who shall write to that.
+  The session itself if it has a pseudo-terminal (pty(7)), to pass on to who shall write to that.
 
       iex> {:ok, session} = Linx.Process.spawn(argv: ["true"])
       iex> Linx.Process.pty_master(session)
@@ -345,7 +346,7 @@ defmodule Linx.Process do
   def pty_master(session) when is_pid(session), do: Session.call(session, :pty_master)
 
   @doc """
-  A workload under a supervisor.
+  A workload under a supervisor, as `Supervisor` wants its children described.
 
   Takes `:id` (default `Linx.Process`), `:restart` (`:permanent`) and `:shutdown` (5000) beside the options of
   `spawn/1`; `linger:` is `false` unless given, so that the end of the workload is the end of the child.

@@ -28,7 +28,7 @@ defmodule Linx.Capabilities.Constants do
   @all MapSet.new(for {_bit, cap} <- @table, do: cap)
 
   @doc """
-  Every capability Linx knows.
+  Every capability Linx knows, which are those of the kernel's `include/uapi/linux/capability.h`.
 
       iex> Linx.Capabilities.Constants.all() |> MapSet.size()
       41
@@ -40,7 +40,8 @@ defmodule Linx.Capabilities.Constants do
   def all, do: @all
 
   @doc """
-  The highest bit that has a name here. The running kernel's own is in `/proc/sys/kernel/cap_last_cap`.
+  The highest bit that has a name here: `CAP_LAST_CAP` of `include/uapi/linux/capability.h`. The running kernel's own is in
+  `/proc/sys/kernel/cap_last_cap` (proc(5)); `Linx.Capabilities.max_bits/0` is one more.
 
       iex> Linx.Capabilities.Constants.last_cap()
       40
@@ -49,7 +50,7 @@ defmodule Linx.Capabilities.Constants do
   def last_cap, do: @last_cap
 
   @doc """
-  The mask of every capability Linx knows.
+  The mask of every capability Linx knows, as the `Cap…:` lines of proc_pid_status(5) have it.
 
       iex> Linx.Capabilities.Constants.known_mask()
       0x1FFFFFFFFFF
@@ -58,7 +59,7 @@ defmodule Linx.Capabilities.Constants do
   def known_mask, do: @known_mask
 
   @doc """
-  The bit of a capability, `nil` for what is none.
+  The bit of a capability, 0 to 40 as in `include/uapi/linux/capability.h`; `nil` for what is none.
 
       iex> Linx.Capabilities.Constants.to_bit(:cap_net_admin)
       12
@@ -73,7 +74,7 @@ defmodule Linx.Capabilities.Constants do
   def to_bit(_cap), do: nil
 
   @doc """
-  The capability of a bit, `:unknown` where there is none.
+  The capability of a bit as in `include/uapi/linux/capability.h`, `:unknown` where there is none.
 
       iex> Linx.Capabilities.Constants.from_bit(40)
       :cap_checkpoint_restore
@@ -88,7 +89,7 @@ defmodule Linx.Capabilities.Constants do
   def from_bit(bit) when is_integer(bit) and bit >= 0, do: :unknown
 
   @doc """
-  The mask of an enumerable of capabilities. Raises `ArgumentError` at what is none.
+  The mask of an enumerable of capabilities, such as the `Cap…:` lines of proc_pid_status(5) have. Raises `ArgumentError` at what is none.
 
       iex> Linx.Capabilities.Constants.to_bits([:cap_chown, :cap_kill])
       0b100001
@@ -104,7 +105,7 @@ defmodule Linx.Capabilities.Constants do
   end
 
   @doc """
-  The capabilities of a mask. Bits without a name are left out.
+  The capabilities of a mask, such as the `Cap…:` lines of proc_pid_status(5) have. Bits without a name are left out.
 
       iex> Linx.Capabilities.Constants.from_bits(0b100001) |> Enum.sort()
       [:cap_chown, :cap_kill]

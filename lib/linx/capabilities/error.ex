@@ -31,7 +31,7 @@ defmodule Linx.Capabilities.Error do
   defexception [:path, :operation, :errno, :code]
 
   @doc """
-  The error of an `operation` on `path`, from an errno as integer or as atom, or from `:bad_status`.
+  The error of an `operation` on `path`, from an errno(3) as integer or as atom, or from `:bad_status`.
 
       iex> error = Linx.Capabilities.Error.from_posix("/proc/9999/status", :read, 2)
       iex> {error.errno, error.code}

@@ -83,7 +83,7 @@ defmodule Linx.Capabilities.Execve do
           | {:bad_option | :bad_options | :bad_file | :bad_capability, term()}
 
   @doc """
-  The state after the `execve`, or `{:error, :eperm}` where the kernel refuses it.
+  The state after the `execve` (capabilities(7)), or `{:error, :eperm}` where the kernel refuses it.
 
       iex> {:ok, c} = Linx.Process.spawn(argv: ["/bin/true"])
       iex> {:ok, state} = Linx.Capabilities.Execve.predict(c, "/bin/true")
@@ -100,7 +100,7 @@ defmodule Linx.Capabilities.Execve do
   end
 
   @doc """
-  The same prediction with its reasons, rule by rule: a `Linx.Capabilities.Execve.Account`, which `to_string/1` turns into a text.
+  The same prediction with its reasons, rule by rule in the order of `cap_bprm_creds_from_file` in security/commoncap.c: a `Linx.Capabilities.Execve.Account`, which `to_string/1` turns into a text.
 
   A refusal by the kernel is an account, too.
 

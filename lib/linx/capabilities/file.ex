@@ -82,7 +82,7 @@ defmodule Linx.Capabilities.File do
   @doc """
   The capabilities of a file as they are stored: also the revision, and the effective bit even where it is over nothing.
 
-  The kernel shows revision 3 only where the rootid says something: in the initial user namespace one with rootid 0 reads as revision 2.
+  See capabilities(7), "File capability extended attribute versioning". The kernel shows revision 3 only where the rootid says something: in the initial user namespace one with rootid 0 reads as revision 2.
 
       iex> {:error, error} = Linx.Capabilities.File.get_attribute("/")
       iex> error.errno
@@ -94,7 +94,7 @@ defmodule Linx.Capabilities.File do
   end
 
   @doc """
-  Reads the bytes of an attribute, from an archive, say. `{:error, :bad_attribute}` if they are none: another revision, size or flag than
+  Reads the bytes of an attribute (`struct vfs_ns_cap_data` in include/uapi/linux/capability.h), from an archive, say. `{:error, :bad_attribute}` if they are none: another revision, size or flag than
   the kernel knows.
 
       iex> {:ok, attribute} = Linx.Capabilities.File.decode_attribute(<<0x01000001::little-32, 1::little-32, 0::32>>)

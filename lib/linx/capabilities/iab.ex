@@ -160,7 +160,7 @@ defmodule Linx.Capabilities.IAB do
   end
 
   @doc """
-  The tuple of a state that has been read already, of a thread, say; else as `from_pid/1`.
+  The tuple of a state that has been read already, of a thread, say; else as `from_pid/1` (cap_iab_get_pid(3)).
 
       iex> {:ok, state} = Linx.Capabilities.read(:self)
       iex> {:ok, Linx.Capabilities.IAB.from_state(state)} == Linx.Capabilities.IAB.from_pid(:self)

@@ -19,7 +19,7 @@ defmodule Linx.Capabilities.Securebits do
   @max 0xFFFF_FFFF
 
   @doc """
-  Every secure bit Linx knows, locks included.
+  Every secure bit Linx knows, locks included: those of `include/uapi/linux/securebits.h`.
 
       iex> all = Linx.Capabilities.Securebits.all()
       iex> {MapSet.size(all), :keep_caps_locked in all}
@@ -29,7 +29,7 @@ defmodule Linx.Capabilities.Securebits do
   def all, do: from_bits(@max)
 
   @doc """
-  The secure bits of a number as `PR_GET_SECUREBITS` returns it. Bits without a name are left out.
+  The secure bits of a number as `PR_GET_SECUREBITS` of prctl(2) returns it. Bits without a name are left out.
 
       iex> Linx.Capabilities.Securebits.from_bits(0x3) |> Enum.sort()
       [:noroot, :noroot_locked]
@@ -38,7 +38,7 @@ defmodule Linx.Capabilities.Securebits do
   def from_bits(bits) when bits in 0..@max, do: MapSet.new(Native.securebits_names(bits))
 
   @doc """
-  The number for `PR_SET_SECUREBITS`, of a list or `MapSet` of secure bits, or of such a number itself.
+  The number for `PR_SET_SECUREBITS` of prctl(2), of a list or `MapSet` of secure bits, or of such a number itself.
 
   The error names the first term that is no secure bit, or the whole of what is neither of the three.
 

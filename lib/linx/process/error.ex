@@ -26,7 +26,7 @@ defmodule Linx.Process.Error do
   defexception [:stage, :errno, :code]
 
   @doc """
-  The error of a stage and its code.
+  The error of a stage and its code, an errno(3).
 
       iex> Linx.Process.Error.new(:chdir, 20)
       %Linx.Process.Error{stage: :chdir, errno: :enotdir, code: 20}

@@ -126,7 +126,7 @@ pub fn signal_fd() -> Result<SignalFd, Errno> {
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
-/// How many bytes could be read at once. `FIONREAD`, `ioctl_fionread(2const)`.
+/// How many bytes could be read at once. `FIONREAD` in `pipe(7)`.
 pub fn readable_bytes(fd: impl AsFd) -> Result<usize, Errno> {
     let mut count: libc::c_int = 0;
     // SAFETY: FIONREAD stores one int.

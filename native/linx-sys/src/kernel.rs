@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 /// How many capabilities the running kernel has: the first number whose bounding bit it will not
-/// tell (`PR_CAPBSET_READ`, `PR_CAPBSET_READ(2const)`). Asked once.
+/// tell (`PR_CAPBSET_READ` in `prctl(2)`). Asked once.
 ///
 /// ```
 /// let last: u8 = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")?.trim().parse()?;
