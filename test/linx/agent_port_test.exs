@@ -133,6 +133,7 @@ defmodule Linx.AgentPortTest do
       # Programs behind ports lead sessions of their own.
       sleep = Port.open({:spawn_executable, System.find_executable("sleep")}, args: ["300"])
       {:os_pid, pid} = Port.info(sleep, :os_pid)
+      on_exit(fn -> System.cmd("kill", ["-KILL", "#{pid}"], stderr_to_stdout: true) end)
       eventually(fn -> members_of(pid) == [pid] end)
       Process.sleep(50)
       AgentPort.command(port, {:kill_leftover, pid, 0, 60_000})

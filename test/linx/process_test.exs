@@ -315,9 +315,11 @@ defmodule Linx.ProcessTest do
 
   describe "info/1" do
     test "by state" do
-      {:ok, session} = Linx.Process.spawn(argv: ["sleep", "300"])
-      assert {:ok, %Info{mode: :spawn, stage: early, host_pid: nil}} = Linx.Process.info(session)
+      assert {:ok, %Info{mode: :spawn, stage: early, host_pid: nil}} =
+               in_early_state(&Linx.Process.info/1)
+
       assert early in [:starting, :spawned]
+      {:ok, session} = Linx.Process.spawn(argv: ["sleep", "300"])
       {:ok, pid} = Linx.Process.host_pid(session)
 
       assert {:ok, %Info{stage: :ready, host_pid: ^pid, child_pid: ^pid}} =

@@ -94,6 +94,7 @@ defmodule Linx.StarvationTest do
       assert {:ok, {:signaled, 15}} = Linx.Process.wait(session)
     end
 
+    Enum.each(sessions, &:gen_statem.stop/1)
     relieve("nofile", agent)
     flush()
     nothing_left(standing)

@@ -15,7 +15,24 @@ defmodule Linx.TestFaults do
     warm_up()
     all_quiet()
     eventually(fn -> children(agent_pid()) == [] end)
-    %{agent: open_files(agent_pid()), vm: open_files("self"), ports: length(Port.list())}
+
+    %{
+      agent: open_files(agent_pid()),
+      vm: open_files("self"),
+      ports: length(Port.list()),
+      processes: processes()
+    }
+  end
+
+  # The processes of this library, by the module whose they are.
+  defp processes do
+    for pid <- Process.list(),
+        {:dictionary, words} <- [Process.info(pid, :dictionary)],
+        {module, _function, _arity} <- [words[:"$initial_call"]],
+        String.starts_with?(Atom.to_string(module), "Elixir.Linx."),
+        not String.ends_with?(Atom.to_string(module), "Test"),
+        reduce: %{},
+        do: (counted -> Map.update(counted, module, 1, &(&1 + 1)))
   end
 
   # Whatever was done since `standing/0`: an agent is up and serves, and nothing else is there that was not before.
@@ -26,7 +43,9 @@ defmodule Linx.TestFaults do
     eventually(fn -> open_files(agent_pid()) == standing.agent end)
     eventually(fn -> open_files("self") == standing.vm end)
     eventually(fn -> length(Port.list()) == standing.ports end)
+    eventually(fn -> processes() == standing.processes end)
     assert :ets.tab2list(Linx.AgentPort.Unsettled) == []
+    assert :sys.get_state(Linx.AgentPort).sessions == %Linx.AgentPort.Sessions{}
     refute_received {:linx_process, _tag, _event}
   end
 
