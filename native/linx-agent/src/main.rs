@@ -98,7 +98,7 @@ fn heritage() -> Result<Heritage, Errno> {
             (sets.effective, sets.bounding)
         }
         // Without procfs: assume nothing dropped, and no power.
-        None => (CapSet::EMPTY, CapSet::from_bits(u64::MAX)),
+        None => (CapSet::EMPTY, CapSet::ALL),
     };
     let file_limit = process::raise_file_limit()?;
     Ok(Heritage {
@@ -109,10 +109,9 @@ fn heritage() -> Result<Heritage, Errno> {
     })
 }
 
-/// Keeps of the inheritable set what the ambient one needs. The rest would reach a workload that did not ask for it, and get
-/// past its bounding set if it runs as root.
+/// Keeps of the inheritable set what the ambient one needs, so that a workload gets nothing it did not ask for.
 fn shed_inheritable(sets: &linx_caps::State) -> Result<(), Errno> {
-    let keep = sets.inheritable.intersection(sets.ambient);
+    let keep = sets.needed_inheritable();
     if keep == sets.inheritable {
         return Ok(());
     }

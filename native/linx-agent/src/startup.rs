@@ -4,9 +4,10 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 
+use linx_caps::plan::{Privilege, Step};
 use linx_caps::CapSet;
-use linx_sys::child::{Act, Namespace, Plan, Source, Stage};
-use linx_sys::fd;
+use linx_sys::child::{Namespace, Plan, Source, Stage};
+use linx_sys::{fd, kernel};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
@@ -35,7 +36,12 @@ pub struct Heritage {
     pub file_limit: Option<nix::libc::rlimit64>,
 }
 
-const CAP_SYS_ADMIN: u8 = 21;
+impl Heritage {
+    fn may(&self, privilege: Privilege) -> bool {
+        self.effective.contains(privilege.needs())
+    }
+}
+
 /// As `execvp(3)` has it for an environment without one.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
@@ -48,13 +54,13 @@ pub fn own_env() -> Vec<CString> {
     std::env::vars_os().filter_map(entry).collect()
 }
 
-/// The bounding set that a child of this spec starts with.
-pub fn initial_bounding(spec: &SpawnSpec<'_>, heritage: &Heritage) -> u64 {
-    let new_user_namespace = spec.namespaces.contains(Namespace::User);
-    if new_user_namespace {
-        u64::MAX
+/// What the bounding set of a child of this spec is within when it starts.
+pub fn initial_bounding(spec: &SpawnSpec<'_>, heritage: &Heritage) -> CapSet {
+    let known = CapSet::below(kernel::max_bits());
+    if spec.namespaces.contains(Namespace::User) {
+        known
     } else {
-        heritage.bounding.bits()
+        heritage.bounding.intersection(known)
     }
 }
 
@@ -62,7 +68,7 @@ pub fn initial_bounding(spec: &SpawnSpec<'_>, heritage: &Heritage) -> u64 {
 pub fn prepare(
     spec: SpawnSpec<'_>,
     heritage: &Heritage,
-    bounding: &mut u64,
+    bounding: &mut CapSet,
 ) -> Result<(Plan, Streams), StartError> {
     let env = match &spec.env {
         Some(entries) => strings(entries)?,
@@ -74,7 +80,7 @@ pub fn prepare(
     let cwd = spec.cwd.map(string).transpose()?;
     let (stdio, streams) = open_stdio(&spec)?;
     let (fresh, join) = namespaces(&spec, heritage)?;
-    let privileged = heritage.effective.contains(CAP_SYS_ADMIN);
+    let privileged = heritage.may(Privilege::Namespaces);
     let plan = Plan {
         argv,
         env,
@@ -82,7 +88,7 @@ pub fn prepare(
         cwd,
         stdio,
         terminal: spec.stdio == Stdio::Pty,
-        acts: all_acts(spec.verbs, bounding)?,
+        steps: all_steps(spec.verbs, bounding)?,
         auto_proceed: spec.proceed,
         no_new_privs: spec.no_new_privs,
         subreaper: spec.kill_tree,
@@ -95,11 +101,14 @@ pub fn prepare(
     Ok((plan, streams))
 }
 
-fn all_acts(asked: Vec<Verb<'_>>, bounding: &mut u64) -> Result<Vec<(Act, Stage)>, StartError> {
+fn all_steps(
+    asked: Vec<Verb<'_>>,
+    bounding: &mut CapSet,
+) -> Result<Vec<(Step, Stage)>, StartError> {
     let mut all = Vec::with_capacity(asked.len());
     for verb in asked {
-        let (stage, acts) = verbs::acts(verb, bounding).map_err(at(Stage::Protocol))?;
-        all.extend(acts.into_iter().map(|act| (act, stage)));
+        let (stage, steps) = verbs::steps(verb, bounding).map_err(at(Stage::Protocol))?;
+        all.extend(steps.into_iter().map(|step| (step, stage)));
     }
     Ok(all)
 }
@@ -150,7 +159,7 @@ fn namespaces(
             join.push((ns, fd));
         }
     }
-    if heritage.effective.contains(CAP_SYS_ADMIN) {
+    if heritage.may(Privilege::Namespaces) {
         join.sort_by_key(|(ns, _)| *ns == Namespace::User);
     }
     Ok((Vec::new(), join))

@@ -22,8 +22,14 @@ impl Cap {
     pub const SETUID: u8 = bit_of("cap_setuid");
     /// `cap_setpcap`: bounding drops, inheritable raises, securebits.
     pub const SETPCAP: u8 = bit_of("cap_setpcap");
+    /// `cap_sys_chroot`: the root directory may be changed.
+    pub const SYS_CHROOT: u8 = bit_of("cap_sys_chroot");
     /// `cap_sys_ptrace`: a tracer that holds it does not cost its tracee privilege at `execve`.
     pub const SYS_PTRACE: u8 = bit_of("cap_sys_ptrace");
+    /// `cap_sys_admin`: among much else, namespaces may be made and joined.
+    pub const SYS_ADMIN: u8 = bit_of("cap_sys_admin");
+    /// `cap_setfcap`: files may be given capabilities.
+    pub const SETFCAP: u8 = bit_of("cap_setfcap");
 
     /// The name of a bit, lower case with its `cap_` prefix; `None` for a bit without a name.
     ///

@@ -53,6 +53,7 @@ impl CapSet {
     /// use linx_caps::CapSet;
     /// assert_eq!(CapSet::from_bits(0b101).iter().collect::<Vec<_>>(), [0, 2]);
     /// ```
+    #[inline(always)]
     pub const fn from_bits(bits: u64) -> CapSet {
         CapSet(bits)
     }
@@ -63,6 +64,7 @@ impl CapSet {
     /// use linx_caps::CapSet;
     /// assert_eq!(CapSet::single(21).bits(), 0x20_0000);
     /// ```
+    #[inline(always)]
     pub const fn bits(self) -> u64 {
         self.0
     }
@@ -74,6 +76,7 @@ impl CapSet {
     /// assert_eq!(CapSet::single(0).bits(), 1);
     /// assert!(CapSet::single(64).is_empty());
     /// ```
+    #[inline(always)]
     pub const fn single(bit: u8) -> CapSet {
         match 1u64.checked_shl(bit as u32) {
             Some(mask) => CapSet(mask),
@@ -102,6 +105,7 @@ impl CapSet {
     /// use linx_caps::CapSet;
     /// assert!(CapSet::EMPTY.is_empty() && !CapSet::KNOWN.is_empty());
     /// ```
+    #[inline(always)]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -163,6 +167,7 @@ impl CapSet {
     /// assert_eq!(CapSet::single(0).union(CapSet::single(1)).bits(), 0b11);
     /// ```
     #[must_use]
+    #[inline(always)]
     pub const fn union(self, other: CapSet) -> CapSet {
         CapSet(self.0 | other.0)
     }
@@ -174,6 +179,7 @@ impl CapSet {
     /// assert_eq!(CapSet::KNOWN.intersection(CapSet::single(63)), CapSet::EMPTY);
     /// ```
     #[must_use]
+    #[inline(always)]
     pub const fn intersection(self, other: CapSet) -> CapSet {
         CapSet(self.0 & other.0)
     }
@@ -185,6 +191,7 @@ impl CapSet {
     /// assert_eq!(CapSet::from_bits(0b11).difference(CapSet::single(0)).bits(), 0b10);
     /// ```
     #[must_use]
+    #[inline(always)]
     pub const fn difference(self, other: CapSet) -> CapSet {
         CapSet(self.0 & !other.0)
     }

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::panic))]
 
+pub mod confine;
 pub mod execve;
 pub mod external;
 pub mod iab;
@@ -23,6 +24,8 @@ mod cap;
 mod capset;
 mod ids;
 mod nearest;
+#[cfg(test)]
+mod simulated;
 mod state;
 mod table;
 

@@ -1,17 +1,17 @@
 //! libcap's modes: one word for a combination of secure bits and sets (cap_get_mode(3)).
 
-use crate::cap::Cap;
 use crate::capset::CapSet;
 use crate::iab::Vector;
-use crate::plan::Step;
-use crate::securebits::Securebits;
+use crate::plan::{Privilege, Step};
+use crate::securebits::{locked, Securebits};
 use crate::state::State;
 
-/// The secure bits every mode but [`Mode::Hybrid`] has.
-const SECURED: Securebits = Securebits::from_bits(0xef);
+/// The secure bits that must be set for a process to be in a mode at all.
+const BASIC: Securebits = locked(Securebits::NOROOT.union(Securebits::NO_SETUID_FIXUP))
+    .union(Securebits::KEEP_CAPS.lock());
 
-/// Those of them that must be set for a process to be in a mode at all.
-const BASIC: Securebits = Securebits::from_bits(0x2f);
+/// The secure bits every mode but [`Mode::Hybrid`] has.
+const SECURED: Securebits = BASIC.union(locked(Securebits::NO_CAP_AMBIENT_RAISE));
 
 /// How a process stands to root and capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,7 +71,7 @@ impl Mode {
             Mode::Pure1eInit => (None, cleared),
             Mode::Pure1e | Mode::Hybrid => (None, None),
         };
-        let mut steps = vec![Step::RaiseEffective(CapSet::single(Cap::SETPCAP))];
+        let mut steps = vec![Privilege::SetSecurebits.raised()];
         match self {
             Mode::Hybrid => steps.push(Step::SetSecurebits(Securebits::NONE)),
             _ => steps.extend([
@@ -129,6 +129,7 @@ impl Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulated::Thread;
 
     const SOME: CapSet = CapSet::single(10);
 
@@ -190,45 +191,17 @@ mod tests {
         assert_eq!(of(0xef, empty), Mode::Nopriv);
     }
 
-    /// What a thread that may do everything makes of the steps.
-    fn follow(mut state: State, steps: &[Step]) -> (Securebits, State) {
-        let mut securebits = Securebits::NONE;
-        for step in steps {
-            match *step {
-                Step::SetThread {
-                    effective,
-                    permitted,
-                    inheritable,
-                } => {
-                    state.effective = effective.unwrap_or(state.effective);
-                    state.permitted = permitted.unwrap_or(state.permitted);
-                    state.inheritable = inheritable.unwrap_or(state.inheritable);
-                    let both = state.permitted.intersection(state.inheritable);
-                    state.ambient = state.ambient.intersection(both);
-                }
-                Step::SetAmbient(set) => state.ambient = set,
-                Step::DropBounding(set) => state.bounding = state.bounding.difference(set),
-                Step::SetSecurebits(bits) => securebits = bits,
-                Step::RaiseEffective(_) | Step::RestoreEffective | Step::SetNoNewPrivs => {}
-            }
-        }
-        (securebits, state)
-    }
-
     #[test]
     fn the_plan_leads_into_the_mode() {
-        let known = CapSet::KNOWN;
-        let state = State {
-            inheritable: SOME,
-            permitted: known,
-            effective: known,
-            bounding: known,
-            ambient: SOME,
-        };
+        let mut begun = Thread::root();
+        begun.state.inheritable = SOME;
+        begun.state.ambient = SOME;
         for mode in [Mode::Nopriv, Mode::Pure1eInit, Mode::Pure1e, Mode::Hybrid] {
-            let (securebits, after) = follow(state, &mode.plan().unwrap());
-            assert_eq!(Mode::of(securebits, &after), mode);
-            assert_eq!(after.effective, CapSet::EMPTY);
+            let mut thread = begun.clone();
+            assert_eq!(thread.take_all(&mode.plan().unwrap()), Ok(()));
+            assert_eq!(Mode::of(thread.securebits, &thread.state), mode);
+            assert_eq!(thread.state.effective, CapSet::EMPTY);
+            assert_eq!(thread.no_new_privs, mode == Mode::Nopriv);
         }
     }
 

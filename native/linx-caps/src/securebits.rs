@@ -15,19 +15,28 @@ use thiserror::Error;
 pub struct Securebits(u32);
 
 /// The flags and their locks as prctl(2) calls them, without `SECBIT_` and in lower case.
-const NAMES: [(u32, &str); 12] = [
-    (0x1, "noroot"),
-    (0x2, "noroot_locked"),
-    (0x4, "no_setuid_fixup"),
-    (0x8, "no_setuid_fixup_locked"),
-    (0x10, "keep_caps"),
-    (0x20, "keep_caps_locked"),
-    (0x40, "no_cap_ambient_raise"),
-    (0x80, "no_cap_ambient_raise_locked"),
-    (0x100, "exec_restrict_file"),
-    (0x200, "exec_restrict_file_locked"),
-    (0x400, "exec_deny_interactive"),
-    (0x800, "exec_deny_interactive_locked"),
+const NAMES: [(Securebits, &str); 12] = [
+    (Securebits::NOROOT, "noroot"),
+    (Securebits::NOROOT.lock(), "noroot_locked"),
+    (Securebits::NO_SETUID_FIXUP, "no_setuid_fixup"),
+    (Securebits::NO_SETUID_FIXUP.lock(), "no_setuid_fixup_locked"),
+    (Securebits::KEEP_CAPS, "keep_caps"),
+    (Securebits::KEEP_CAPS.lock(), "keep_caps_locked"),
+    (Securebits::NO_CAP_AMBIENT_RAISE, "no_cap_ambient_raise"),
+    (
+        Securebits::NO_CAP_AMBIENT_RAISE.lock(),
+        "no_cap_ambient_raise_locked",
+    ),
+    (Securebits::EXEC_RESTRICT_FILE, "exec_restrict_file"),
+    (
+        Securebits::EXEC_RESTRICT_FILE.lock(),
+        "exec_restrict_file_locked",
+    ),
+    (Securebits::EXEC_DENY_INTERACTIVE, "exec_deny_interactive"),
+    (
+        Securebits::EXEC_DENY_INTERACTIVE.lock(),
+        "exec_deny_interactive_locked",
+    ),
 ];
 
 impl Securebits {
@@ -51,7 +60,8 @@ impl Securebits {
     /// Every lock.
     pub const LOCKS: Securebits = Securebits(0xaaa);
     /// The bits, and their locks, that need no privilege: only user space heeds them.
-    pub const UNPRIVILEGED: Securebits = Securebits(0xf00);
+    pub const UNPRIVILEGED: Securebits =
+        locked(Securebits::EXEC_RESTRICT_FILE.union(Securebits::EXEC_DENY_INTERACTIVE));
 
     /// From the number of `PR_GET_SECUREBITS`.
     ///
@@ -59,6 +69,7 @@ impl Securebits {
     /// use linx_caps::securebits::Securebits;
     /// assert!(Securebits::from_bits(0x2f).contains(Securebits::NOROOT));
     /// ```
+    #[inline(always)]
     pub const fn from_bits(bits: u32) -> Securebits {
         Securebits(bits)
     }
@@ -112,8 +123,22 @@ impl Securebits {
     /// use linx_caps::securebits::Securebits;
     /// assert!(Securebits::KNOWN.contains(Securebits::NOROOT));
     /// ```
+    #[inline(always)]
     pub const fn contains(self, other: Securebits) -> bool {
         other.0 & !self.0 == 0
+    }
+
+    /// Whether a thread with these bits that has this uid, real or effective, counts as root at
+    /// an `execve` (`handle_privileged_root` in security/commoncap.c).
+    ///
+    /// ```
+    /// use linx_caps::securebits::Securebits;
+    /// assert!(Securebits::NONE.is_root(0));
+    /// assert!(!Securebits::NONE.is_root(1000) && !Securebits::NOROOT.is_root(0));
+    /// ```
+    #[inline(always)]
+    pub const fn is_root(self, uid: u32) -> bool {
+        uid == 0 && !self.contains(Securebits::NOROOT)
     }
 
     /// The names of the set bits, from the lowest up; bits without a name are left out.
@@ -125,7 +150,7 @@ impl Securebits {
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         NAMES
             .iter()
-            .filter(move |(bit, _)| self.0 & bit != 0)
+            .filter(move |(bit, _)| self.contains(*bit))
             .map(|(_, name)| *name)
     }
 
@@ -140,7 +165,7 @@ impl Securebits {
         NAMES
             .iter()
             .find(|(_, known)| *known == name)
-            .map(|(bit, _)| Securebits(*bit))
+            .map(|(bit, _)| *bit)
     }
 
     /// Whether the kernel lets a thread with these bits write `new`; `setpcap` says whether
@@ -174,6 +199,11 @@ impl Securebits {
             Err(SecurebitsError::Unprivileged)
         }
     }
+}
+
+/// Flags with their locks.
+pub(crate) const fn locked(flags: Securebits) -> Securebits {
+    flags.union(flags.lock())
 }
 
 /// Why the kernel refuses a write of secure bits.

@@ -81,6 +81,7 @@ impl Caps {
     /// use linx_caps::{set::Caps, CapSet};
     /// assert_eq!(Caps::new().permitted, CapSet::EMPTY);
     /// ```
+    #[inline(always)]
     pub const fn new() -> Caps {
         Caps {
             effective: CapSet::EMPTY,

@@ -38,4 +38,16 @@ impl State {
             .union(self.bounding)
             .union(self.ambient)
     }
+    /// The inheritable capabilities that the ambient ones need. Any other would get past the
+    /// bounding set of a root that executes a program: it is not for those who did not ask for it.
+    ///
+    /// ```
+    /// use linx_caps::{CapSet, State};
+    /// let inheritable = CapSet::from_bits(0b11);
+    /// let state = State { inheritable, ambient: CapSet::single(0), ..State::default() };
+    /// assert_eq!(state.needed_inheritable(), CapSet::single(0));
+    /// ```
+    pub const fn needed_inheritable(&self) -> CapSet {
+        self.inheritable.intersection(self.ambient)
+    }
 }

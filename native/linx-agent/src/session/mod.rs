@@ -7,6 +7,7 @@ mod requests;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use linx_caps::CapSet;
 use linx_sys::child::{Child, Plan, Stage};
 use linx_sys::process::End;
 use nix::errno::Errno;
@@ -57,7 +58,7 @@ pub struct Session {
     /// A child that has forked the real one after joining its pid namespace.
     intermediate: Option<(i32, OwnedFd)>,
     auto_proceed: bool,
-    bounding: u64,
+    bounding: CapSet,
     orphan: OrphanPolicy,
     kill_tree: bool,
     /// When a stop turns from SIGTERM to SIGKILL.
@@ -73,7 +74,7 @@ pub struct Start {
     pub id: u64,
     pub plan: Plan,
     pub streams: Streams,
-    pub bounding: u64,
+    pub bounding: CapSet,
     pub orphan: OrphanPolicy,
     pub kill_tree: bool,
 }

@@ -19,10 +19,10 @@ use crate::wire::{OrphanPolicy, Reason, Verb};
 impl Session {
     pub fn verb(&mut self, host: &mut Host, verb: Verb<'_>) -> Result<(), Reason> {
         self.parked()?;
-        let (stage, acts) =
-            verbs::acts(verb, &mut self.bounding).map_err(|_| Reason::BadArgument)?;
-        for act in acts {
-            self.send(host, &Order::Act(act, stage));
+        let (stage, steps) =
+            verbs::steps(verb, &mut self.bounding).map_err(|_| Reason::BadArgument)?;
+        for step in steps {
+            self.send(host, &Order::Step(step, stage));
         }
         Ok(())
     }

@@ -131,17 +131,19 @@ impl Exec<'_> {
     }
 
     fn root(&mut self) {
-        let privileged = !self.task.securebits.contains(Securebits::NOROOT);
-        let (real, effective) = (self.task.uid.real == 0, self.euid == 0);
-        let outranked = privileged && self.file_caps.is_some() && !real && effective;
+        let securebits = self.task.securebits;
+        let real = securebits.is_root(self.task.uid.real);
+        let effective = securebits.is_root(self.euid);
+        let outranked = self.file_caps.is_some() && effective && !real;
         self.found(Rule::FileCapsOverRoot, outranked);
-        let counts = privileged && !outranked;
-        if counts && (real || effective) {
+        let permitted = (real || effective) && !outranked;
+        if permitted {
             self.permitted = self.task.state.bounding.union(self.task.state.inheritable);
         }
-        self.found(Rule::RootPermitted, counts && (real || effective));
-        self.effective |= counts && effective;
-        self.found(Rule::RootEffective, counts && effective);
+        self.found(Rule::RootPermitted, permitted);
+        let effective = effective && !outranked;
+        self.effective |= effective;
+        self.found(Rule::RootEffective, effective);
     }
 
     fn id_changed(&mut self) -> bool {

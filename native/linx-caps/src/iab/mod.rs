@@ -4,9 +4,8 @@ mod text;
 
 pub use text::{from_text, to_text};
 
-use crate::cap::Cap;
 use crate::capset::CapSet;
-use crate::plan::Step;
+use crate::plan::{Privilege, Step};
 use crate::state::State;
 
 /// One of the three vectors of an [`Iab`].
@@ -53,6 +52,21 @@ impl Iab {
             inheritable: CapSet::EMPTY,
             ambient: CapSet::EMPTY,
             blocked: CapSet::EMPTY,
+        }
+    }
+
+    /// The tuple that holds at least these; ambient is made inheritable, too.
+    ///
+    /// ```
+    /// use linx_caps::{iab::{Iab, Vector}, CapSet};
+    /// let iab = Iab::from_sets(CapSet::EMPTY, CapSet::single(5), CapSet::single(0));
+    /// assert_eq!(iab.vector(Vector::Inheritable), CapSet::single(5));
+    /// ```
+    pub const fn from_sets(inheritable: CapSet, ambient: CapSet, blocked: CapSet) -> Iab {
+        Iab {
+            inheritable: inheritable.union(ambient),
+            ambient,
+            blocked,
         }
     }
 
@@ -159,7 +173,7 @@ impl Iab {
     /// ```
     pub fn plan(&self) -> Vec<Step> {
         vec![
-            Step::RaiseEffective(CapSet::single(Cap::SETPCAP)),
+            Privilege::DropBounding.raised(),
             Step::SetThread {
                 effective: None,
                 permitted: None,

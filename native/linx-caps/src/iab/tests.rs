@@ -1,14 +1,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cap::Cap;
+use crate::simulated::Thread;
 use crate::text::{Expected, TextError};
 
 fn tuple(inheritable: u64, ambient: u64, blocked: u64) -> Iab {
-    let mut iab = Iab::new();
-    iab.set_vector(Vector::Inheritable, CapSet::from_bits(inheritable), true);
-    iab.set_vector(Vector::Ambient, CapSet::from_bits(ambient), true);
-    iab.set_vector(Vector::Bound, CapSet::from_bits(blocked), true);
-    iab
+    let [inheritable, ambient, blocked] = [inheritable, ambient, blocked].map(CapSet::from_bits);
+    Iab::from_sets(inheritable, ambient, blocked)
 }
 
 #[test]
@@ -49,62 +48,14 @@ fn each_refusal_says_where_and_what() {
     }
 }
 
-/// What the kernel does with the steps (`cap_capset` and `cap_task_prctl` in
-/// security/commoncap.c); `None` where it answers EPERM.
-fn run(mut state: State, steps: &[Step]) -> Option<State> {
-    let mut remembered = state.effective;
-    for step in steps {
-        let privileged = state.effective.contains(Cap::SETPCAP);
-        match *step {
-            Step::RaiseEffective(set) => {
-                remembered = state.effective;
-                let raised = state.effective.union(set.intersection(state.permitted));
-                state = capset(state, Some(raised), None, None)?;
-            }
-            Step::RestoreEffective => state = capset(state, Some(remembered), None, None)?,
-            Step::SetThread {
-                effective,
-                permitted,
-                inheritable,
-            } => state = capset(state, effective, permitted, inheritable)?,
-            Step::SetAmbient(set) => {
-                if !set.is_subset(state.permitted.intersection(state.inheritable)) {
-                    return None;
-                }
-                state.ambient = set;
-            }
-            Step::DropBounding(set) if set.intersection(state.bounding).is_empty() => {}
-            Step::DropBounding(_) if !privileged => return None,
-            Step::DropBounding(set) => state.bounding = state.bounding.difference(set),
-            Step::SetSecurebits(_) | Step::SetNoNewPrivs => return None,
-        }
-    }
-    Some(state)
-}
-
-fn capset(
-    state: State,
-    effective: Option<CapSet>,
-    permitted: Option<CapSet>,
-    inheritable: Option<CapSet>,
-) -> Option<State> {
-    let effective = effective.unwrap_or(state.effective);
-    let permitted = permitted.unwrap_or(state.permitted);
-    let inheritable = inheritable.unwrap_or(state.inheritable);
-    let free = state.inheritable.union(state.permitted);
-    let bounded = state.inheritable.union(state.bounding);
-    let allowed = (state.effective.contains(Cap::SETPCAP) || inheritable.is_subset(free))
-        && inheritable.is_subset(bounded)
-        && permitted.is_subset(state.permitted)
-        && effective.is_subset(permitted);
-    let both = permitted.intersection(inheritable);
-    allowed.then(|| State {
-        effective,
-        permitted,
-        inheritable,
-        ambient: state.ambient.intersection(both),
-        ..state
-    })
+/// The sets of a thread without secure bits once the steps are taken.
+fn run(state: State, steps: &[Step]) -> State {
+    let mut thread = Thread {
+        state,
+        ..Thread::root()
+    };
+    assert_eq!(thread.take_all(steps), Ok(()));
+    thread.state
 }
 
 proptest! {
@@ -112,6 +63,15 @@ proptest! {
     fn what_is_printed_reads_back(i: u64, a: u64, b: u64) {
         let iab = tuple(i, a, b);
         prop_assert_eq!(from_text(&to_text(&iab, 64)), Ok(iab));
+    }
+
+    #[test]
+    fn sets_become_the_tuple_that_raising_them_makes(i: u64, a: u64, b: u64) {
+        let mut raised = Iab::new();
+        for (vector, set) in [(Vector::Inheritable, i), (Vector::Ambient, a), (Vector::Bound, b)] {
+            raised.set_vector(vector, CapSet::from_bits(set), true);
+        }
+        prop_assert_eq!(tuple(i, a, b), raised);
     }
 
     #[test]
@@ -139,7 +99,7 @@ proptest! {
         };
         let within = state.bounding.bits();
         let iab = tuple(i & within, a & within, b);
-        let after = run(state, &iab.plan()).unwrap();
+        let after = run(state, &iab.plan());
         prop_assert_eq!(after.inheritable, iab.inheritable);
         prop_assert_eq!(after.ambient, iab.ambient);
         prop_assert_eq!(after.bounding, state.bounding.difference(iab.blocked));
@@ -152,7 +112,7 @@ proptest! {
         let held = held & CapSet::KNOWN.bits() & !CapSet::single(Cap::SETPCAP).bits();
         let state = State { permitted: CapSet::from_bits(held), inheritable: CapSet::from_bits(held), ..State::default() };
         let iab = tuple(held, ambient & held, 0);
-        let after = run(state, &iab.plan()).unwrap();
+        let after = run(state, &iab.plan());
         prop_assert_eq!(after.ambient, iab.ambient);
         prop_assert_eq!(after.effective, CapSet::EMPTY);
     }

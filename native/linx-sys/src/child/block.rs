@@ -4,16 +4,18 @@ use std::ffi::c_int;
 use std::ptr::addr_of;
 use std::sync::atomic::AtomicBool;
 
+use linx_caps::CapSet;
+
 use super::calls::{call, call3, exit, Refused, EINTR};
-use super::op::{Report, Step};
+use super::op::{Instruction, Report};
 
 /// Everything the child needs, laid out by the parent before the clone.
 #[repr(C)]
 pub(super) struct Block {
     pub control: c_int,
-    pub before_ready: *const Step,
+    pub before_ready: *const Instruction,
     pub before_ready_len: usize,
-    pub after_proceed: *const Step,
+    pub after_proceed: *const Instruction,
     pub after_proceed_len: usize,
     /// Exec without waiting at the checkpoint.
     pub auto_proceed: bool,
@@ -23,7 +25,7 @@ pub(super) struct Block {
     pub scratch: *mut u8,
     pub scratch_len: usize,
     /// Written by the child: its effective set before the last `RaiseEffective`.
-    pub effective: u64,
+    pub effective: CapSet,
 }
 
 /// Reads exactly `len` bytes from the control socket; leaves if the parent has hung up.

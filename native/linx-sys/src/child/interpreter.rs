@@ -8,12 +8,15 @@ use std::ffi::c_int;
 use std::ptr::{addr_of, addr_of_mut};
 use std::sync::atomic::Ordering;
 
+use linx_caps::securebits::Securebits;
+use linx_caps::CapSet;
+
 use super::block::{fail, receive, report, Block};
 use super::calls::{call, call3, check, exit, prctl, Outcome, Refused, EINTR};
-use super::op::{Exec, Op, Record, Report, Step};
+use super::op::{Exec, Instruction, Op, Record, Report};
 use super::powers::{
-    chroot, each_bit, keep_only, prctl_ambient, raise_effective, restore_effective, set_groups,
-    set_thread_sets, set_uid, KEEP_INHERITABLE, KEEP_PERMITTED,
+    chroot, drop_bounding, keep_only, lower_ambient, raise_ambient, raise_effective,
+    restore_effective, set_ambient, set_groups, set_thread_sets, set_uid,
 };
 
 /// The child's whole life. Ends in exec or `exit_group`.
@@ -50,7 +53,7 @@ pub(super) unsafe extern "C" fn child_main(block: *mut Block) -> ! {
 ///
 /// # Safety
 /// As [`child_main`]; `steps` must point to `len` steps.
-unsafe fn run_steps(block: *mut Block, steps: *const Step, len: usize) {
+unsafe fn run_steps(block: *mut Block, steps: *const Instruction, len: usize) {
     let mut i = 0;
     while i < len {
         // SAFETY: i < len, and the caller vouches for the rest.
@@ -94,13 +97,7 @@ unsafe fn leave_if_dismissed(block: *mut Block) {
 /// # Safety
 /// As [`child_main`].
 unsafe fn serve(block: *mut Block) {
-    let mut record = Record {
-        code: 0,
-        stage: 0,
-        len: 0,
-        small: 0,
-        args: [0; 3],
-    };
+    let mut record = Record::plain(0);
     loop {
         // SAFETY: the record is ours, the scratch memory is as long as the block says, and the
         // length of the payload is checked against it.
@@ -129,19 +126,21 @@ unsafe fn serve(block: *mut Block) {
 unsafe fn decode(block: *mut Block, record: &Record) -> Option<Op> {
     let [a, b, c] = record.args;
     Some(match record.code {
-        Record::DROP_BOUNDING => Op::DropBounding(a),
+        Record::DROP_BOUNDING => Op::DropBounding(CapSet::from_bits(a)),
         Record::SET_THREAD_SETS => Op::SetThreadSets {
             sets: [a, b, c],
             keep: record.small as u8,
         },
-        Record::SET_AMBIENT => Op::SetAmbient(a),
-        Record::RAISE_AMBIENT => Op::RaiseAmbient(a),
-        Record::LOWER_AMBIENT => Op::LowerAmbient(a),
-        Record::RAISE_EFFECTIVE => Op::RaiseEffective(a),
-        Record::CLEAR_EFFECTIVE => Op::ClearEffective,
+        Record::SET_AMBIENT => Op::SetAmbient(CapSet::from_bits(a)),
+        Record::RAISE_AMBIENT => Op::RaiseAmbient(CapSet::from_bits(a)),
+        Record::LOWER_AMBIENT => Op::LowerAmbient(CapSet::from_bits(a)),
+        Record::RAISE_EFFECTIVE => Op::RaiseEffective(CapSet::from_bits(a)),
         Record::RESTORE_EFFECTIVE => Op::RestoreEffective,
-        Record::KEEP_ONLY => Op::KeepOnly(a),
-        Record::SET_SECUREBITS => Op::SetSecurebits(record.small),
+        Record::KEEP_ONLY => Op::KeepOnly {
+            keep: CapSet::from_bits(a),
+            drop: CapSet::from_bits(b),
+        },
+        Record::SET_SECUREBITS => Op::SetSecurebits(Securebits::from_bits(record.small)),
         Record::NO_NEW_PRIVS => Op::NoNewPrivs,
         // SAFETY: the block is valid; the payload just received ends in a zero byte.
         Record::CHROOT => Op::Chroot(unsafe { (*block).scratch }.cast_const().cast()),
@@ -204,23 +203,17 @@ unsafe fn run(block: *mut Block, op: *const Op) -> Outcome {
             Op::Chdir(path) => check(call3(libc::SYS_chdir, path as usize, 0, 0)),
             Op::NoNewPrivs => check(prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)),
             Op::Exec(exec) => execute(exec),
-            Op::DropBounding(mask) => each_bit(mask, |bit| prctl(libc::PR_CAPBSET_DROP, bit, 0)),
+            Op::DropBounding(set) => drop_bounding(set),
             Op::SetThreadSets { sets, keep } => set_thread_sets(sets, keep),
-            Op::SetAmbient(mask) => {
-                check(prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0))?;
-                each_bit(mask, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, bit))
-            }
-            Op::RaiseAmbient(mask) => {
-                each_bit(mask, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, bit))
-            }
-            Op::LowerAmbient(mask) => {
-                each_bit(mask, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_LOWER, bit))
-            }
-            Op::RaiseEffective(mask) => raise_effective(block, mask),
-            Op::ClearEffective => set_thread_sets([0; 3], KEEP_PERMITTED | KEEP_INHERITABLE),
+            Op::SetAmbient(set) => set_ambient(set),
+            Op::RaiseAmbient(set) => raise_ambient(set),
+            Op::LowerAmbient(set) => lower_ambient(set),
+            Op::RaiseEffective(needed) => raise_effective(block, needed),
             Op::RestoreEffective => restore_effective(block),
-            Op::KeepOnly(mask) => keep_only(mask),
-            Op::SetSecurebits(bits) => check(prctl(libc::PR_SET_SECUREBITS, bits as usize, 0)),
+            Op::KeepOnly { keep, drop } => keep_only(keep, drop),
+            Op::SetSecurebits(bits) => {
+                check(prctl(libc::PR_SET_SECUREBITS, bits.bits() as usize, 0))
+            }
             Op::Chroot(path) => chroot(path),
             Op::SetGroups { gid, groups, count } => set_groups(gid, groups, count),
             Op::SetUid(uid) => set_uid(uid),

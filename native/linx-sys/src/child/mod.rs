@@ -31,7 +31,7 @@ use nix::sys::socket::{
 };
 
 use memory::Slab;
-pub use op::{Act, Order};
+pub use op::Order;
 use plan::{Image, Table};
 pub use plan::{Plan, Source};
 use slots::{Loan, Slots};

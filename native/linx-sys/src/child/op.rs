@@ -1,14 +1,18 @@
 //! What a child does, one operation at a time.
 //!
-//! The parent prepares [`Op`]s; the child executes them with raw system calls and nothing else. The
-//! same operations come from two places: prepared in memory ([`super::Plan`]) and, while the child is
-//! parked, as [`Record`]s over its control socket.
+//! The parent prepares [`Op`]s; the child executes them with raw system calls and nothing else. Those
+//! that confine it are the model's [`Step`]s. They come from two places: prepared in memory ([`super::Plan`]) and,
+//! while the child is parked, as [`Record`]s over its control socket.
 
-use std::ffi::{c_char, c_int, CString};
+use std::ffi::{c_char, c_int};
+
+use linx_caps::plan::Step;
+use linx_caps::securebits::Securebits;
+use linx_caps::CapSet;
 
 use super::stage::Stage;
 
-/// One step of the child. Pointers lead into the [`super::Plan`] (or the child's own scratch memory),
+/// One operation of the child. Pointers lead into the [`super::Plan`] (or the child's own scratch memory),
 /// which outlives the child's use of them.
 #[derive(Clone, Copy)]
 pub(super) enum Op {
@@ -48,19 +52,21 @@ pub(super) enum Op {
     Chdir(*const c_char),
     NoNewPrivs,
     Exec(*const Exec),
-    DropBounding(u64),
+    DropBounding(CapSet),
     SetThreadSets {
         sets: [u64; 3],
         keep: u8,
     },
-    SetAmbient(u64),
-    RaiseAmbient(u64),
-    LowerAmbient(u64),
-    RaiseEffective(u64),
-    ClearEffective,
+    SetAmbient(CapSet),
+    RaiseAmbient(CapSet),
+    LowerAmbient(CapSet),
+    RaiseEffective(CapSet),
     RestoreEffective,
-    KeepOnly(u64),
-    SetSecurebits(u32),
+    KeepOnly {
+        keep: CapSet,
+        drop: CapSet,
+    },
+    SetSecurebits(Securebits),
     Chroot(*const c_char),
     SetGroups {
         gid: u32,
@@ -76,14 +82,14 @@ pub(super) enum Op {
 
 /// An operation and the stage to name if it fails.
 #[derive(Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct Instruction {
     pub op: Op,
     pub stage: u32,
 }
 
-impl Step {
+impl Instruction {
     pub fn new(stage: Stage, op: Op) -> Self {
-        Step {
+        Instruction {
             op,
             stage: stage.code(),
         }
@@ -115,17 +121,26 @@ impl Record {
     pub const RAISE_AMBIENT: u32 = 4;
     pub const LOWER_AMBIENT: u32 = 5;
     pub const RAISE_EFFECTIVE: u32 = 6;
-    pub const CLEAR_EFFECTIVE: u32 = 7;
-    pub const RESTORE_EFFECTIVE: u32 = 8;
-    pub const KEEP_ONLY: u32 = 9;
-    pub const SET_SECUREBITS: u32 = 10;
-    pub const NO_NEW_PRIVS: u32 = 11;
-    pub const CHROOT: u32 = 12;
-    pub const SET_GROUPS: u32 = 13;
-    pub const SET_UID: u32 = 14;
-    pub const SYNC: u32 = 15;
-    pub const PROCEED: u32 = 16;
+    pub const RESTORE_EFFECTIVE: u32 = 7;
+    pub const KEEP_ONLY: u32 = 8;
+    pub const SET_SECUREBITS: u32 = 9;
+    pub const NO_NEW_PRIVS: u32 = 10;
+    pub const CHROOT: u32 = 11;
+    pub const SET_GROUPS: u32 = 12;
+    pub const SET_UID: u32 = 13;
+    pub const SYNC: u32 = 14;
+    pub const PROCEED: u32 = 15;
     pub const SIZE: usize = size_of::<Record>();
+
+    pub const fn plain(code: u32) -> Record {
+        Record {
+            code,
+            stage: 0,
+            len: 0,
+            small: 0,
+            args: [0; 3],
+        }
+    }
 }
 
 /// What a child says to its parent.
@@ -147,50 +162,11 @@ impl Report {
     pub const SIZE: usize = size_of::<Report>();
 }
 
-/// One thing a child can do to itself at the checkpoint. What is asked of it (`drop_bounding`, `set_mode`) is made of these.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// `prctl(PR_CAPBSET_DROP)` for each bit.
-    DropBounding(u64),
-    /// `capset(2)`: effective, permitted, inheritable; `None` leaves that set as it is.
-    SetThreadSets([Option<u64>; 3]),
-    /// `PR_CAP_AMBIENT_CLEAR_ALL`, then `PR_CAP_AMBIENT_RAISE` for each bit.
-    SetAmbient(u64),
-    /// `PR_CAP_AMBIENT_RAISE` for each bit.
-    RaiseAmbient(u64),
-    /// `PR_CAP_AMBIENT_LOWER` for each bit.
-    LowerAmbient(u64),
-    /// Adds those of the mask that are permitted to the effective set, which is remembered as it was.
-    RaiseEffective(u64),
-    /// Empties the effective set.
-    ClearEffective,
-    /// Makes the effective set what it was before [`Act::RaiseEffective`], as far as it is still permitted.
-    RestoreEffective,
-    /// Leaves at most the mask in every set, so that a program executed has at most that, and has it where possible: root by
-    /// the bounding set, others by the ambient set.
-    KeepOnly(u64),
-    /// `prctl(PR_SET_SECUREBITS)`.
-    SetSecurebits(u32),
-    /// `prctl(PR_SET_NO_NEW_PRIVS)`.
-    NoNewPrivs,
-    /// `chroot(2)`, then `chdir(2)` to the new root.
-    Chroot(CString),
-    /// `setgroups(2)` and `setresgid(2)`.
-    SetGroups {
-        /// Real, effective and saved group id.
-        gid: u32,
-        /// Supplementary groups.
-        groups: Vec<u32>,
-    },
-    /// `setresuid(2)` with the permitted set kept (`PR_SET_KEEPCAPS`).
-    SetUid(u32),
-}
-
 /// What a parked child can be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Do this; the stage is named if it is refused.
-    Act(Act, Stage),
+    /// Take this step; the stage is named if it is refused.
+    Step(Step, Stage),
     /// Give a sign that all before it has been done.
     Sync,
     /// Leave the checkpoint for exec.
@@ -200,102 +176,99 @@ pub enum Order {
 /// Most supplementary groups a process can have (`NGROUPS_MAX`, `getgroups(2)`).
 pub(super) const MAX_GROUPS: usize = 65_536;
 
-impl Act {
-    /// The act as an operation whose pointers lead into `self`.
-    pub(super) fn as_op(&self) -> Op {
-        match self {
-            Act::DropBounding(mask) => Op::DropBounding(*mask),
-            Act::SetThreadSets(sets) => {
-                let (sets, keep) = split_keep(sets);
-                Op::SetThreadSets { sets, keep }
-            }
-            Act::SetAmbient(mask) => Op::SetAmbient(*mask),
-            Act::RaiseAmbient(mask) => Op::RaiseAmbient(*mask),
-            Act::LowerAmbient(mask) => Op::LowerAmbient(*mask),
-            Act::RaiseEffective(mask) => Op::RaiseEffective(*mask),
-            Act::ClearEffective => Op::ClearEffective,
-            Act::RestoreEffective => Op::RestoreEffective,
-            Act::KeepOnly(mask) => Op::KeepOnly(*mask),
-            Act::SetSecurebits(bits) => Op::SetSecurebits(*bits),
-            Act::NoNewPrivs => Op::NoNewPrivs,
-            Act::Chroot(path) => Op::Chroot(path.as_ptr()),
-            Act::SetGroups { gid, groups } => Op::SetGroups {
-                gid: *gid,
-                groups: groups.as_ptr(),
-                count: groups.len(),
-            },
-            Act::SetUid(uid) => Op::SetUid(*uid),
+/// A step as an operation whose pointers lead into the step.
+pub(super) fn as_op(step: &Step) -> Op {
+    match step {
+        Step::DropBounding(set) => Op::DropBounding(*set),
+        Step::SetThread {
+            effective,
+            permitted,
+            inheritable,
+        } => {
+            let (sets, keep) = split_keep([effective, permitted, inheritable]);
+            Op::SetThreadSets { sets, keep }
         }
+        Step::SetAmbient(set) => Op::SetAmbient(*set),
+        Step::RaiseAmbient(set) => Op::RaiseAmbient(*set),
+        Step::LowerAmbient(set) => Op::LowerAmbient(*set),
+        Step::RaiseEffective(set) => Op::RaiseEffective(*set),
+        Step::RestoreEffective => Op::RestoreEffective,
+        Step::KeepOnly { keep, drop } => Op::KeepOnly {
+            keep: *keep,
+            drop: *drop,
+        },
+        Step::SetSecurebits(bits) => Op::SetSecurebits(*bits),
+        Step::SetNoNewPrivs => Op::NoNewPrivs,
+        Step::Chroot(path) => Op::Chroot(path.as_ptr()),
+        Step::SetGroups { gid, groups } => Op::SetGroups {
+            gid: *gid,
+            groups: groups.as_ptr(),
+            count: groups.len(),
+        },
+        Step::SetUid(uid) => Op::SetUid(*uid),
     }
+}
 
-    /// The act as a record and its payload.
-    fn as_record(&self) -> (Record, Vec<u8>) {
-        let plain = |code| Record {
-            code,
-            stage: 0,
-            len: 0,
-            small: 0,
-            args: [0; 3],
-        };
-        let masked = |code, mask: &u64| Record {
-            args: [*mask, 0, 0],
-            ..plain(code)
-        };
-        let small = |code, small: u32| Record {
-            small,
-            ..plain(code)
-        };
-        let record = match self {
-            Act::DropBounding(mask) => masked(Record::DROP_BOUNDING, mask),
-            Act::SetThreadSets(sets) => {
-                let (args, keep) = split_keep(sets);
-                Record {
-                    args,
-                    ..small(Record::SET_THREAD_SETS, u32::from(keep))
-                }
+/// A step as a record and its payload.
+fn as_record(step: &Step) -> (Record, Vec<u8>) {
+    let plain = Record::plain;
+    let set = |code, set: &CapSet| Record {
+        args: [set.bits(), 0, 0],
+        ..plain(code)
+    };
+    let small = |code, small: u32| Record {
+        small,
+        ..plain(code)
+    };
+    let record = match step {
+        Step::DropBounding(drop) => set(Record::DROP_BOUNDING, drop),
+        Step::SetThread {
+            effective,
+            permitted,
+            inheritable,
+        } => {
+            let (args, keep) = split_keep([effective, permitted, inheritable]);
+            Record {
+                args,
+                ..small(Record::SET_THREAD_SETS, u32::from(keep))
             }
-            Act::SetAmbient(mask) => masked(Record::SET_AMBIENT, mask),
-            Act::RaiseAmbient(mask) => masked(Record::RAISE_AMBIENT, mask),
-            Act::LowerAmbient(mask) => masked(Record::LOWER_AMBIENT, mask),
-            Act::RaiseEffective(mask) => masked(Record::RAISE_EFFECTIVE, mask),
-            Act::ClearEffective => plain(Record::CLEAR_EFFECTIVE),
-            Act::RestoreEffective => plain(Record::RESTORE_EFFECTIVE),
-            Act::KeepOnly(mask) => masked(Record::KEEP_ONLY, mask),
-            Act::SetSecurebits(bits) => small(Record::SET_SECUREBITS, *bits),
-            Act::NoNewPrivs => plain(Record::NO_NEW_PRIVS),
-            Act::Chroot(path) => {
-                return (plain(Record::CHROOT), path.as_bytes_with_nul().to_vec());
-            }
-            Act::SetGroups { gid, groups } => {
-                let payload = groups
-                    .iter()
-                    .flat_map(|group| group.to_ne_bytes())
-                    .collect();
-                return (small(Record::SET_GROUPS, *gid), payload);
-            }
-            Act::SetUid(uid) => small(Record::SET_UID, *uid),
-        };
-        (record, Vec::new())
-    }
+        }
+        Step::SetAmbient(ambient) => set(Record::SET_AMBIENT, ambient),
+        Step::RaiseAmbient(raised) => set(Record::RAISE_AMBIENT, raised),
+        Step::LowerAmbient(lowered) => set(Record::LOWER_AMBIENT, lowered),
+        Step::RaiseEffective(needed) => set(Record::RAISE_EFFECTIVE, needed),
+        Step::RestoreEffective => plain(Record::RESTORE_EFFECTIVE),
+        Step::KeepOnly { keep, drop } => Record {
+            args: [keep.bits(), drop.bits(), 0],
+            ..plain(Record::KEEP_ONLY)
+        },
+        Step::SetSecurebits(bits) => small(Record::SET_SECUREBITS, bits.bits()),
+        Step::SetNoNewPrivs => plain(Record::NO_NEW_PRIVS),
+        Step::Chroot(path) => {
+            return (plain(Record::CHROOT), path.as_bytes_with_nul().to_vec());
+        }
+        Step::SetGroups { gid, groups } => {
+            let payload = groups
+                .iter()
+                .flat_map(|group| group.to_ne_bytes())
+                .collect();
+            return (small(Record::SET_GROUPS, *gid), payload);
+        }
+        Step::SetUid(uid) => small(Record::SET_UID, *uid),
+    };
+    (record, Vec::new())
 }
 
 impl Order {
     /// The order as it goes over the control socket.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let plain = |code| Record {
-            code,
-            stage: 0,
-            len: 0,
-            small: 0,
-            args: [0; 3],
-        };
         let (record, payload, stage) = match self {
-            Order::Act(act, stage) => {
-                let (record, payload) = act.as_record();
+            Order::Step(step, stage) => {
+                let (record, payload) = as_record(step);
                 (record, payload, *stage)
             }
-            Order::Sync => (plain(Record::SYNC), Vec::new(), Stage::Protocol),
-            Order::Proceed => (plain(Record::PROCEED), Vec::new(), Stage::Protocol),
+            Order::Sync => (Record::plain(Record::SYNC), Vec::new(), Stage::Protocol),
+            Order::Proceed => (Record::plain(Record::PROCEED), Vec::new(), Stage::Protocol),
         };
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(Record::SIZE + payload.len());
@@ -312,10 +285,10 @@ impl Order {
 }
 
 /// The masks, and which of the three are to stay as they are (bit 0: effective, 1: permitted, 2: inheritable).
-fn split_keep(sets: &[Option<u64>; 3]) -> ([u64; 3], u8) {
+fn split_keep(sets: [&Option<CapSet>; 3]) -> ([u64; 3], u8) {
     let keep = sets
         .iter()
         .rev()
         .fold(0, |keep, set| keep << 1 | u8::from(set.is_none()));
-    (sets.map(|set| set.unwrap_or(0)), keep)
+    (sets.map(|set| set.map_or(0, CapSet::bits)), keep)
 }

@@ -5,11 +5,13 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::null;
 use std::sync::atomic::AtomicBool;
 
+use linx_caps::plan::Step;
+use linx_caps::CapSet;
 use nix::errno::Errno;
 
 use super::block::Block;
 use super::memory::Slab;
-use super::op::{Act, Exec, Op, Step};
+use super::op::{as_op, Exec, Instruction, Op};
 use super::slots::{self, Loan, Slots};
 use super::stage::{Namespace, Stage};
 
@@ -42,7 +44,7 @@ pub struct Plan {
     /// Descriptor 0 is a terminal, to become the controlling one.
     pub terminal: bool,
     /// Applied in order before the child reports that it is ready.
-    pub acts: Vec<(Act, Stage)>,
+    pub steps: Vec<(Step, Stage)>,
     /// Exec without waiting at the checkpoint.
     pub auto_proceed: bool,
     /// Set `no_new_privs` just before exec.
@@ -95,8 +97,8 @@ impl Table<'_> {
 pub(super) struct Image {
     pub block: Box<Block>,
     pub slab: Slab,
-    _before: Box<[Step]>,
-    _after: Box<[Step]>,
+    _before: Box<[Instruction]>,
+    _after: Box<[Instruction]>,
     _exec: Box<Exec>,
     _vectors: [Box<[*const c_char]>; 3],
     plan: Box<Plan>,
@@ -133,7 +135,7 @@ impl Image {
             unshared,
             scratch,
             scratch_len,
-            effective: 0,
+            effective: CapSet::EMPTY,
         });
         let (_before, _after, _exec, _vectors) = (before, after, exec, vectors);
         Ok(Image {
@@ -169,9 +171,14 @@ fn pointers(strings: &[CString]) -> Box<[*const c_char]> {
 }
 
 /// The steps from the clone to the report that the child is ready, in the order that works.
-fn before_ready(plan: &Plan, control: RawFd, table: &Table<'_>, stdio: Vec<Step>) -> Box<[Step]> {
-    let clone = |op| Step::new(Stage::Clone, op);
-    let mut steps = Vec::with_capacity(16 + plan.acts.len());
+fn before_ready(
+    plan: &Plan,
+    control: RawFd,
+    table: &Table<'_>,
+    stdio: Vec<Instruction>,
+) -> Box<[Instruction]> {
+    let clone = |op| Instruction::new(Stage::Clone, op);
+    let mut steps = Vec::with_capacity(16 + plan.steps.len());
     steps.extend(close_others(plan, control, table));
     steps.push(clone(Op::DeathSignal(libc::SIGKILL)));
     steps.push(clone(Op::UnblockSignals));
@@ -183,11 +190,14 @@ fn before_ready(plan: &Plan, control: RawFd, table: &Table<'_>, stdio: Vec<Step>
             fd: fd.as_raw_fd(),
             flag: ns.flag() as c_int,
         };
-        steps.push(Step::new(Stage::SetNs(*ns), op));
+        steps.push(Instruction::new(Stage::SetNs(*ns), op));
     }
     let joins = |kind| plan.join.iter().any(|(ns, _)| *ns == kind);
     if joins(Namespace::User) {
-        steps.push(Step::new(Stage::SetNs(Namespace::User), Op::NamespaceRoot));
+        steps.push(Instruction::new(
+            Stage::SetNs(Namespace::User),
+            Op::NamespaceRoot,
+        ));
     }
     if joins(Namespace::Pid) {
         steps.push(clone(Op::ForkAgain));
@@ -201,24 +211,24 @@ fn before_ready(plan: &Plan, control: RawFd, table: &Table<'_>, stdio: Vec<Step>
     }
     steps.extend(stdio);
     if plan.terminal {
-        steps.push(Step::new(Stage::Pty, Op::ControllingTerminal));
+        steps.push(Instruction::new(Stage::Pty, Op::ControllingTerminal));
     }
     steps.extend(
-        plan.acts
+        plan.steps
             .iter()
-            .map(|(act, stage)| Step::new(*stage, act.as_op())),
+            .map(|(step, stage)| Instruction::new(*stage, as_op(step))),
     );
     steps.into_boxed_slice()
 }
 
 /// The steps from the checkpoint to exec.
-fn after_proceed(plan: &Plan, exec: &Exec) -> Box<[Step]> {
+fn after_proceed(plan: &Plan, exec: &Exec) -> Box<[Instruction]> {
     let mut steps = Vec::with_capacity(4);
     if let Some(cwd) = &plan.cwd {
-        steps.push(Step::new(Stage::Chdir, Op::Chdir(cwd.as_ptr())));
+        steps.push(Instruction::new(Stage::Chdir, Op::Chdir(cwd.as_ptr())));
     }
     if plan.no_new_privs {
-        steps.push(Step::new(Stage::NoNewPrivs, Op::NoNewPrivs));
+        steps.push(Instruction::new(Stage::NoNewPrivs, Op::NoNewPrivs));
     }
     // Again, since a change of ids has cleared it.
     let signal = if plan.dies_with_parent {
@@ -226,19 +236,20 @@ fn after_proceed(plan: &Plan, exec: &Exec) -> Box<[Step]> {
     } else {
         0
     };
-    steps.push(Step::new(Stage::Clone, Op::DeathSignal(signal)));
-    steps.push(Step::new(Stage::Execve, Op::Exec(exec)));
+    steps.push(Instruction::new(Stage::Clone, Op::DeathSignal(signal)));
+    steps.push(Instruction::new(Stage::Execve, Op::Exec(exec)));
     steps.into_boxed_slice()
 }
 
 /// Closes every descriptor but 0, 1, 2 and the child's own few, which close themselves at exec.
-fn close_others(plan: &Plan, control: RawFd, table: &Table<'_>) -> Vec<Step> {
-    let close = |first, last, flags| Step::new(Stage::Clone, Op::CloseRange(first, last, flags));
+fn close_others(plan: &Plan, control: RawFd, table: &Table<'_>) -> Vec<Instruction> {
+    let close =
+        |first, last, flags| Instruction::new(Stage::Clone, Op::CloseRange(first, last, flags));
     match table {
         Table::Shared(slots, bank) => {
             let (first, last) = slots.range(*bank);
             let mut steps = vec![close(slots::END, u32::MAX, libc::CLOSE_RANGE_UNSHARE)];
-            steps.push(Step::new(Stage::Clone, Op::MarkUnshared));
+            steps.push(Instruction::new(Stage::Clone, Op::MarkUnshared));
             steps.push(close(3, first - 1, 0));
             if last + 1 < slots::END {
                 steps.push(close(last + 1, slots::END - 1, 0));
@@ -271,7 +282,7 @@ fn close_others(plan: &Plan, control: RawFd, table: &Table<'_>) -> Vec<Step> {
     }
 }
 
-fn stdio_steps(plan: &Plan, table: &mut Table<'_>) -> Result<Vec<Step>, Errno> {
+fn stdio_steps(plan: &Plan, table: &mut Table<'_>) -> Result<Vec<Instruction>, Errno> {
     let mut steps = Vec::with_capacity(3);
     for (to, source) in (0..).zip(&plan.stdio) {
         let op = match source {
@@ -284,7 +295,7 @@ fn stdio_steps(plan: &Plan, table: &mut Table<'_>) -> Result<Vec<Step>, Errno> {
             },
             Source::Same(from) => Op::Dup(*from, to),
         };
-        steps.push(Step::new(Stage::Stdio, op));
+        steps.push(Instruction::new(Stage::Stdio, op));
     }
     Ok(steps)
 }

@@ -3,22 +3,25 @@
 use std::ffi::c_int;
 use std::ptr::{addr_of, addr_of_mut};
 
+use linx_caps::confine;
+use linx_caps::securebits::Securebits;
+use linx_caps::set::Caps;
+use linx_caps::CapSet;
+
 use super::block::Block;
 use super::calls::{call, call3, check, prctl, Outcome, Refused};
 
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-const CAP_SETPCAP: u32 = 8;
-const SECBIT_NOROOT: isize = 1;
 /// Bits of the `keep` argument of `Op::SetThreadSets`.
 const KEEP_EFFECTIVE: u8 = 1;
-pub(super) const KEEP_PERMITTED: u8 = 2;
-pub(super) const KEEP_INHERITABLE: u8 = 4;
+const KEEP_PERMITTED: u8 = 2;
+const KEEP_INHERITABLE: u8 = 4;
 
 /// # Safety
 /// `make` must be sound for every bit number.
 #[inline(always)]
-pub(super) unsafe fn each_bit(mask: u64, make: impl Fn(usize) -> isize) -> Outcome {
-    let mut rest = mask;
+unsafe fn each_bit(set: CapSet, make: impl Fn(usize) -> isize) -> Outcome {
+    let mut rest = set.bits();
     while rest != 0 {
         check(make(rest.trailing_zeros() as usize))?;
         rest &= rest.wrapping_sub(1);
@@ -33,11 +36,11 @@ struct CapHeader {
     pid: i32,
 }
 
-/// Effective, permitted, inheritable of this thread.
+/// This thread's own sets.
 ///
 /// # Safety
 /// None: the buffers are our own.
-unsafe fn capget() -> Result<[u64; 3], Refused> {
+unsafe fn capget() -> Result<Caps, Refused> {
     let header = CapHeader {
         version: CAPABILITY_VERSION_3,
         pid: 0,
@@ -54,14 +57,19 @@ unsafe fn capget() -> Result<[u64; 3], Refused> {
     };
     check(result)?;
     let [el, pl, il, eh, ph, ih] = data;
-    let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
-    Ok([join(el, eh), join(pl, ph), join(il, ih)])
+    let join = |low: u32, high: u32| CapSet::from_bits(u64::from(low) | u64::from(high) << 32);
+    Ok(Caps {
+        effective: join(el, eh),
+        permitted: join(pl, ph),
+        inheritable: join(il, ih),
+        ns_owner: 0,
+    })
 }
 
 /// # Safety
 /// None: the buffers are our own.
-unsafe fn capset(sets: [u64; 3]) -> Outcome {
-    let [e, p, i] = sets;
+unsafe fn capset(sets: Caps) -> Outcome {
+    let [e, p, i] = [sets.effective, sets.permitted, sets.inheritable].map(CapSet::bits);
     let header = CapHeader {
         version: CAPABILITY_VERSION_3,
         pid: 0,
@@ -90,30 +98,32 @@ unsafe fn capset(sets: [u64; 3]) -> Outcome {
 pub(super) unsafe fn set_thread_sets(sets: [u64; 3], keep: u8) -> Outcome {
     // SAFETY: capget and capset need nothing.
     unsafe {
-        if keep == 0 {
-            return capset(sets);
-        }
-        let [e, p, i] = sets;
-        let [old_e, old_p, old_i] = capget()?;
-        let choose = |bit: u8, new: u64, old: u64| if keep & bit != 0 { old } else { new };
-        capset([
-            choose(KEEP_EFFECTIVE, e, old_e),
-            choose(KEEP_PERMITTED, p, old_p),
-            choose(KEEP_INHERITABLE, i, old_i),
-        ])
+        let old = if keep == 0 { Caps::new() } else { capget()? };
+        let [effective, permitted, inheritable] = sets;
+        let choose = |bit: u8, new: u64, old: CapSet| {
+            if keep & bit != 0 {
+                old
+            } else {
+                CapSet::from_bits(new)
+            }
+        };
+        capset(Caps {
+            effective: choose(KEEP_EFFECTIVE, effective, old.effective),
+            permitted: choose(KEEP_PERMITTED, permitted, old.permitted),
+            inheritable: choose(KEEP_INHERITABLE, inheritable, old.inheritable),
+            ..old
+        })
     }
 }
 
-/// Adds what is permitted of the mask to the effective set, as libcap does before it needs it.
-///
 /// # Safety
 /// As `child_main`.
-pub(super) unsafe fn raise_effective(block: *mut Block, mask: u64) -> Outcome {
+pub(super) unsafe fn raise_effective(block: *mut Block, needed: CapSet) -> Outcome {
     // SAFETY: the block is the child's to write; the calls take numbers.
     unsafe {
-        let [e, p, i] = capget()?;
-        (*block).effective = e;
-        capset([e | (p & mask), p, i])
+        let now = capget()?;
+        (*block).effective = now.effective;
+        capset(confine::raise_effective(now, needed))
     }
 }
 
@@ -121,36 +131,62 @@ pub(super) unsafe fn raise_effective(block: *mut Block, mask: u64) -> Outcome {
 /// As `child_main`.
 pub(super) unsafe fn restore_effective(block: *mut Block) -> Outcome {
     // SAFETY: as above.
+    unsafe { capset(confine::restore_effective(capget()?, (*block).effective)) }
+}
+
+/// Drops each from the bounding set; what is not there needs no right to be dropped.
+///
+/// # Safety
+/// None: numbers only.
+pub(super) unsafe fn drop_bounding(set: CapSet) -> Outcome {
+    // SAFETY: numbers only.
     unsafe {
-        let [_, p, i] = capget()?;
-        capset([(*block).effective & p, p, i])
+        each_bit(set, |bit| match prctl(libc::PR_CAPBSET_DROP, bit, 0) {
+            refused if refused < 0 && prctl(libc::PR_CAPBSET_READ, bit, 0) == 0 => 0,
+            result => result,
+        })
     }
 }
 
 /// # Safety
 /// None: numbers only.
-pub(super) unsafe fn keep_only(mask: u64) -> Outcome {
+pub(super) unsafe fn keep_only(keep: CapSet, drop: CapSet) -> Outcome {
     // SAFETY: numbers only.
     unsafe {
-        let [e, p, i] = capget()?;
-        capset([e | (p & 1 << CAP_SETPCAP), p, i])?;
-        each_bit(!mask, |bit| match prctl(libc::PR_CAPBSET_READ, bit, 0) {
-            1 => prctl(libc::PR_CAPBSET_DROP, bit, 0),
-            // Not in the set, or not known to the kernel.
-            _ => 0,
-        })?;
-        let kept = p & mask;
-        let by_bounding = call(libc::SYS_geteuid, [0; 6]) == 0
-            && prctl(libc::PR_GET_SECUREBITS, 0, 0) & SECBIT_NOROOT == 0;
-        let inherited = if by_bounding { 0 } else { kept };
-        // In two steps: what is new in I may need SETPCAP, which the second may take away.
-        capset([e | (p & 1 << CAP_SETPCAP), p, inherited])?;
-        capset([kept, kept, inherited])?;
-        check(prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0))?;
-        each_bit(inherited, |bit| {
-            prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, bit)
-        })
+        let euid = call(libc::SYS_geteuid, [0; 6]) as u32;
+        let securebits = Securebits::from_bits(prctl(libc::PR_GET_SECUREBITS, 0, 0) as u32);
+        let rule = confine::keep_only(capget()?, keep, euid, securebits);
+        if !drop.is_empty() {
+            capset(rule.dropping)?;
+            drop_bounding(drop)?;
+        }
+        capset(rule.left)?;
+        set_ambient(rule.ambient)
     }
+}
+
+/// # Safety
+/// None: numbers only.
+pub(super) unsafe fn set_ambient(set: CapSet) -> Outcome {
+    // SAFETY: numbers only.
+    unsafe {
+        check(prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0))?;
+        raise_ambient(set)
+    }
+}
+
+/// # Safety
+/// None: numbers only.
+pub(super) unsafe fn raise_ambient(set: CapSet) -> Outcome {
+    // SAFETY: numbers only.
+    unsafe { each_bit(set, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, bit)) }
+}
+
+/// # Safety
+/// None: numbers only.
+pub(super) unsafe fn lower_ambient(set: CapSet) -> Outcome {
+    // SAFETY: numbers only.
+    unsafe { each_bit(set, |bit| prctl_ambient(libc::PR_CAP_AMBIENT_LOWER, bit)) }
 }
 
 /// # Safety
