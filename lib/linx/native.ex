@@ -95,6 +95,14 @@ defmodule Linx.Native do
   @spec mode_empties(:nopriv | :pure1e_init | :pure1e | :hybrid) :: {boolean(), boolean()}
   def mode_empties(_mode), do: :erlang.nif_error(:nif_not_loaded)
 
+  # Every setting of a launch, in the order that works.
+  @spec settings() :: [atom()]
+  def settings, do: :erlang.nif_error(:nif_not_loaded)
+
+  # The name of the capability that something takes.
+  @spec needs(:drop_bounding | :inherit | :set_groups | :set_uid | :set_file_caps) :: String.t()
+  def needs(_privilege), do: :erlang.nif_error(:nif_not_loaded)
+
   # The bit of a secure bit's name, `nil` for what is none.
   @spec securebit(term()) :: pos_integer() | nil
   def securebit(_term), do: :erlang.nif_error(:nif_not_loaded)

@@ -4,6 +4,7 @@ defmodule Linx.Capabilities.Verb do
   # sent here: `Linx.Capabilities` sends one at a time, `Linx.Launcher` looks at all of them first.
 
   alias Linx.Capabilities.{IAB, Mask, Securebits, ThreadSets}
+  alias Linx.Native
   alias Linx.Process.Session
 
   @type result :: {:ok, Session.verb()} | {:error, term()}
@@ -11,6 +12,12 @@ defmodule Linx.Capabilities.Verb do
   # 2^32 - 1 means "leave it unchanged" to the kernel.
   @max_id 0xFFFF_FFFE
   @modes [:nopriv, :pure1e_init, :pure1e, :hybrid]
+
+  # What is asked for, each with the setting of a launch that it is, in the order that works.
+  @spec in_order([{setting :: atom(), asked}]) :: [asked] when asked: term()
+  def in_order(asked) do
+    for setting <- Native.settings(), {^setting, one} <- asked, do: one
+  end
 
   # The verbs whose one argument is an enumerable of capabilities.
   @spec of_caps(atom(), term()) :: result()

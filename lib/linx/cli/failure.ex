@@ -4,13 +4,13 @@ defmodule Linx.CLI.Failure do
 
   alias Linx.Capabilities.{Error, TextError}
   alias Linx.CLI.{CapNames, Terminal}
+  alias Linx.Native
 
   # file:format_error/1 knows errnos of files; these mean something else here, or nothing to it.
   @words %{
     enodata: "has no capabilities",
     eloop: "is a symbolic link",
     eisdir: "is a directory",
-    eperm: "not permitted; that takes cap_setfcap",
     eopnotsupp: "its file system has no capabilities",
     bad_status: "its status could not be understood"
   }
@@ -31,6 +31,9 @@ defmodule Linx.CLI.Failure do
   defp reason(%Error{errno: :einval, operation: :set_file}),
     do:
       "no file can have these: effective neither empty nor covering the others, or it is no regular file"
+
+  defp reason(%Error{errno: :eperm}),
+    do: "not permitted; that takes #{Native.needs(:set_file_caps)}"
 
   defp reason(%Error{errno: errno, code: code}) do
     case Map.fetch(@words, errno) do

@@ -7,10 +7,6 @@ defmodule Linx.Launcher.Plan do
   alias Linx.Native
   alias Linx.Process.Session
 
-  # Groups before the user id, which gives away the right to them; ids before the sets they would clear; the
-  # tuple before the mode, which locks the secure bits. The root directory comes first, while there is the right to it.
-  @order [:chroot, :groups, :uid, :iab, :mode]
-
   # Options of a session that the launcher decides on.
   @own [:argv, :path, :env, :caps, :auto_proceed]
 
@@ -25,8 +21,8 @@ defmodule Linx.Launcher.Plan do
   end
 
   defp verbs(launcher) do
-    Enum.reduce_while(@order, {:ok, []}, fn setting, {:ok, verbs} ->
-      case verb(setting, Map.fetch!(launcher, setting)) do
+    Enum.reduce_while(Native.settings(), {:ok, []}, fn setting, {:ok, verbs} ->
+      case verb(setting, launcher) do
         nil -> {:cont, {:ok, verbs}}
         {:ok, verb} -> {:cont, {:ok, verbs ++ [verb]}}
         {:error, reason} -> {:halt, {:error, reason}}
@@ -34,12 +30,12 @@ defmodule Linx.Launcher.Plan do
     end)
   end
 
-  defp verb(_setting, nil), do: nil
-  defp verb(:chroot, path), do: Verb.set_chroot(path)
-  defp verb(:groups, {gid, groups}), do: Verb.set_groups(gid, groups)
-  defp verb(:uid, uid), do: Verb.set_uid(uid)
-  defp verb(:iab, iab), do: Verb.set_iab(iab)
-  defp verb(:mode, mode), do: Verb.set_mode(mode)
+  defp verb(:chroot, %{chroot: path}) when path != nil, do: Verb.set_chroot(path)
+  defp verb(:groups, %{groups: {gid, groups}}), do: Verb.set_groups(gid, groups)
+  defp verb(:user, %{uid: uid}) when uid != nil, do: Verb.set_uid(uid)
+  defp verb(:iab, %{iab: iab}) when iab != nil, do: Verb.set_iab(iab)
+  defp verb(:mode, %{mode: mode}) when mode != nil, do: Verb.set_mode(mode)
+  defp verb(_setting, _not_asked_for), do: nil
 
   defp agree(mode, iab) when mode == nil or iab == nil, do: :ok
 

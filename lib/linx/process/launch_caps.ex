@@ -4,26 +4,23 @@ defmodule Linx.Process.LaunchCaps do
 
   import Bitwise
 
-  alias Linx.Capabilities.{Mask, ThreadSets}
+  alias Linx.Capabilities.{Mask, Verb}
 
   @keys [:bounding, :thread_sets, :ambient]
   # Every bit of the kernel's masks: capabilities without a name here are dropped like the others.
   @all_bits 0xFFFF_FFFF_FFFF_FFFF
 
   @doc """
-  The verbs, in an order that works whatever is asked.
-
-  A capability outside the bounding set cannot become inheritable any more, so the inheritable set comes first;
-  `cap_setpcap` is needed for the drops, so the other thread sets come after them; ambient
-  capabilities have to be permitted and inheritable before.
+  The verbs, in an order that works whatever is asked. The inheritable set is set twice, once by itself, since
+  a capability that has left the bounding set cannot become inheritable any more.
   """
   @spec verbs(term()) :: {:ok, [tuple()]} | {:error, term()}
   def verbs(caps) do
     if Keyword.keyword?(caps) and Enum.all?(Keyword.keys(caps), &(&1 in @keys)) do
       with {:ok, bounding} <- cast(caps, :bounding, &drop/1),
-           {:ok, {early, late}} <- cast(caps, :thread_sets, &thread_sets/1),
+           {:ok, thread_sets} <- cast(caps, :thread_sets, &thread_sets/1),
            {:ok, ambient} <- cast(caps, :ambient, &ambient/1) do
-        {:ok, List.wrap(early) ++ List.wrap(bounding) ++ List.wrap(late) ++ List.wrap(ambient)}
+        {:ok, Verb.in_order(bounding ++ thread_sets ++ ambient)}
       end
     else
       {:error, {:bad_caps, caps}}
@@ -33,27 +30,27 @@ defmodule Linx.Process.LaunchCaps do
   defp cast(caps, key, fun) do
     case Keyword.fetch(caps, key) do
       {:ok, value} -> fun.(value)
-      :error when key == :thread_sets -> {:ok, {nil, nil}}
-      :error -> {:ok, nil}
+      :error -> {:ok, []}
     end
   end
 
   defp drop(kept) do
-    with {:ok, mask} <- Mask.cast(kept), do: {:ok, {:drop_bounding, bxor(mask, @all_bits)}}
+    with {:ok, mask} <- Mask.cast(kept),
+         do: {:ok, [bounding: {:drop_bounding, bxor(mask, @all_bits)}]}
   end
 
   defp thread_sets(sets) do
-    with {:ok, {effective, permitted, inheritable}} <- ThreadSets.validate(sets) do
-      late = {:set_thread_sets, effective, permitted, inheritable}
-
-      case inheritable do
-        :keep -> {:ok, {nil, late}}
-        mask -> {:ok, {{:set_thread_sets, :keep, :keep, mask}, late}}
+    with {:ok, verb} <- Verb.set_thread_sets(sets) do
+      case verb do
+        {_, _, _, :keep} -> {:ok, [thread_sets: verb]}
+        {_, _, _, mask} -> {:ok, [thread_sets: verb, inheritable: inheritable(mask)]}
       end
     end
   end
 
+  defp inheritable(mask), do: {:set_thread_sets, :keep, :keep, mask}
+
   defp ambient(caps) do
-    with {:ok, mask} <- Mask.cast(caps), do: {:ok, {:set_ambient, mask}}
+    with {:ok, mask} <- Mask.cast(caps), do: {:ok, [ambient: {:set_ambient, mask}]}
   end
 end

@@ -2,16 +2,20 @@ defmodule Linx.Run.Refusal do
   @moduledoc false
   # What went wrong, as one sentence, and the exit status that `env(1)` and the shells give it.
 
+  alias Linx.Native
+
   @own_failure 125
   @not_executable 126
   @not_found 127
 
+  # What was refused, and the privilege it takes or else the words for what it takes.
   @steps %{
-    cap_drop_bounding: {"drop capabilities from the bounding set", "cap_setpcap"},
-    cap_set_thread: {"set the effective, permitted and inheritable sets", "cap_setpcap"},
+    cap_drop_bounding: {"drop capabilities from the bounding set", :drop_bounding},
+    cap_set_thread: {"set the effective, permitted and inheritable sets", :inherit},
     cap_set_ambient: {"set the ambient set", "each in the permitted and inheritable sets"},
-    set_groups: {"set the groups", "cap_setgid"},
-    set_uid: {"set the user", "cap_setuid"}
+    keep_only: {"keep these capabilities only", :drop_bounding},
+    set_groups: {"set the groups", :set_groups},
+    set_uid: {"set the user", :set_uid}
   }
 
   @doc "A launch that never began."
@@ -44,10 +48,16 @@ defmodule Linx.Run.Refusal do
 
   def at_stage(errno, stage, _argv) do
     case Map.fetch(@steps, stage) do
-      {:ok, {what, needs}} -> {refused(what, errno) <> "; that takes #{needs}", @own_failure}
-      :error -> {Exception.message(error(errno, stage)), @own_failure}
+      {:ok, {what, needs}} ->
+        {refused(what, errno) <> "; that takes #{words(needs)}", @own_failure}
+
+      :error ->
+        {Exception.message(error(errno, stage)), @own_failure}
     end
   end
+
+  defp words(privilege) when is_atom(privilege), do: Native.needs(privilege)
+  defp words(words), do: words
 
   defp refused(what, errno),
     do: "the kernel refused to #{what}: #{Linx.Errno.name(errno)} (errno #{errno})"

@@ -34,13 +34,6 @@ defmodule Linx.Run.User do
     end
   end
 
-  @doc "The effective user id of this VM."
-  @spec current() :: id()
-  def current do
-    [_, effective] = Regex.run(~r/^Uid:\s+\d+\s+(\d+)/m, File.read!("/proc/self/status"))
-    String.to_integer(effective)
-  end
-
   defp number(name) do
     case Integer.parse(name) do
       {id, ""} when id in 0..@highest -> {:ok, id}

@@ -13,6 +13,7 @@ pub mod execve;
 pub mod external;
 pub mod iab;
 pub mod mode;
+pub mod order;
 pub mod plan;
 pub mod securebits;
 pub mod set;

@@ -1,11 +1,11 @@
 //! The IAB tuple and its rules.
 
 use linx_caps::iab::{self, Iab};
-use linx_caps::{CapSet, State};
+use linx_caps::CapSet;
 use linx_sys::kernel::max_bits;
 use rustler::{Binary, NifUnitEnum};
 
-use crate::text;
+use crate::{status, text};
 
 /// Inheritable, ambient, blocked from bounding.
 type Masks = (u64, u64, u64);
@@ -27,18 +27,9 @@ impl From<Vector> for iab::Vector {
     }
 }
 
-/// Ambient comes last: what it needs is made inheritable.
 fn tuple((inheritable, ambient, bound): Masks) -> Iab {
-    let mut tuple = Iab::new();
-    let raised = [
-        (iab::Vector::Bound, bound),
-        (iab::Vector::Inheritable, inheritable),
-        (iab::Vector::Ambient, ambient),
-    ];
-    for (vector, mask) in raised {
-        tuple.set_vector(vector, CapSet::from_bits(mask), true);
-    }
-    tuple
+    let [inheritable, ambient, blocked] = [inheritable, ambient, bound].map(CapSet::from_bits);
+    Iab::from_sets(inheritable, ambient, blocked)
 }
 
 fn masks(tuple: &Iab) -> Masks {
@@ -64,16 +55,8 @@ fn iab_fill(old: Masks, vector: Vector, caps: u64) -> Masks {
 }
 
 #[rustler::nif]
-fn iab_from_state(state: (u64, u64, u64, u64, u64)) -> Masks {
-    let (effective, permitted, inheritable, bounding, ambient) = state;
-    let state = State {
-        effective: CapSet::from_bits(effective),
-        permitted: CapSet::from_bits(permitted),
-        inheritable: CapSet::from_bits(inheritable),
-        bounding: CapSet::from_bits(bounding),
-        ambient: CapSet::from_bits(ambient),
-    };
-    masks(&Iab::from_state(&state, max_bits()))
+fn iab_from_state(state: status::Masks) -> Masks {
+    masks(&Iab::from_state(&status::from_masks(state), max_bits()))
 }
 
 #[rustler::nif]

@@ -12,6 +12,7 @@ mod execve;
 mod file;
 mod iab;
 mod mode;
+mod plan;
 mod process;
 mod securebits;
 mod set;
