@@ -91,6 +91,10 @@ defmodule Linx.Native do
           | {:error, {:bad_capability, term()} | :improper_list}
   def add_caps(_caps, _mask), do: :erlang.nif_error(:nif_not_loaded)
 
+  # Whether a term is a mode that can be entered.
+  @spec mode?(term()) :: boolean()
+  def mode?(_term), do: :erlang.nif_error(:nif_not_loaded)
+
   # Whether entering a mode empties the inheritable and the ambient set.
   @spec mode_empties(:nopriv | :pure1e_init | :pure1e | :hybrid) :: {boolean(), boolean()}
   def mode_empties(_mode), do: :erlang.nif_error(:nif_not_loaded)

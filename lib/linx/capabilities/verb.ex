@@ -11,7 +11,6 @@ defmodule Linx.Capabilities.Verb do
 
   # 2^32 - 1 means "leave it unchanged" to the kernel.
   @max_id 0xFFFF_FFFE
-  @modes [:nopriv, :pure1e_init, :pure1e, :hybrid]
 
   # What is asked for, each with the setting of a launch that it is, in the order that works.
   @spec in_order([{setting :: atom(), asked}]) :: [asked] when asked: term()
@@ -48,8 +47,9 @@ defmodule Linx.Capabilities.Verb do
   end
 
   @spec set_mode(term()) :: result()
-  def set_mode(mode) when mode in @modes, do: {:ok, {:set_mode, mode}}
-  def set_mode(mode), do: {:error, {:bad_mode, mode}}
+  def set_mode(mode) do
+    if Native.mode?(mode), do: {:ok, {:set_mode, mode}}, else: {:error, {:bad_mode, mode}}
+  end
 
   @spec set_iab(term()) :: result()
   def set_iab(text) when is_binary(text) do

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use linx_sys::child::{Launch, Launcher, Stage};
 use linx_sys::fd::{self, EpollEvent, EpollFlags, Poller};
+use linx_sys::kernel;
 use linx_sys::process::{self, Quiet};
 use linx_sys::tree::signal_where;
 use nix::errno::Errno;
@@ -84,7 +85,7 @@ impl Agent {
                 Launch::Clone => "clone",
                 Launch::Fork => "fork",
             },
-            last_cap: i32::from(process::last_cap()),
+            last_cap: i32::from(kernel::max_bits()) - 1,
             pid: std::process::id() as i32,
         });
         let mut events = [EpollEvent::empty(); EVENTS];

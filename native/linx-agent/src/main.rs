@@ -13,6 +13,7 @@ mod wire;
 
 use std::process::ExitCode;
 
+use linx_caps::set::Caps;
 use linx_caps::CapSet;
 use linx_sys::child::Launch;
 use linx_sys::{fd, process, status, tree};
@@ -111,9 +112,14 @@ fn heritage() -> Result<Heritage, Errno> {
 
 /// Keeps of the inheritable set what the ambient one needs, so that a workload gets nothing it did not ask for.
 fn shed_inheritable(sets: &linx_caps::State) -> Result<(), Errno> {
-    let keep = sets.needed_inheritable();
-    if keep == sets.inheritable {
+    let inheritable = sets.needed_inheritable();
+    if inheritable == sets.inheritable {
         return Ok(());
     }
-    process::set_caps([sets.effective, sets.permitted, keep].map(CapSet::bits))
+    process::set_caps(Caps {
+        effective: sets.effective,
+        permitted: sets.permitted,
+        inheritable,
+        ns_owner: 0,
+    })
 }

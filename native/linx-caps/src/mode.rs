@@ -109,6 +109,32 @@ impl Mode {
         })
     }
 
+    /// The modes that can be entered, each with a [`plan`](Mode::plan).
+    pub const ENTERED: [Mode; 4] = [Mode::Nopriv, Mode::Pure1eInit, Mode::Pure1e, Mode::Hybrid];
+
+    /// Its name as an atom has it.
+    ///
+    /// ```
+    /// use linx_caps::mode::Mode;
+    /// assert_eq!(Mode::Pure1eInit.word(), "pure1e_init");
+    /// ```
+    pub fn word(self) -> String {
+        self.name().to_ascii_lowercase()
+    }
+
+    /// The mode to enter of a [`word`](Mode::word).
+    ///
+    /// ```
+    /// use linx_caps::mode::Mode;
+    /// assert_eq!(Mode::from_word(b"hybrid"), Some(Mode::Hybrid));
+    /// assert_eq!(Mode::from_word(b"HYBRID"), None);
+    /// assert_eq!(Mode::from_word(b"uncertain"), None);
+    /// ```
+    pub fn from_word(word: &[u8]) -> Option<Mode> {
+        let is_meant = |mode: &Mode| mode.word().as_bytes() == word;
+        Mode::ENTERED.into_iter().find(is_meant)
+    }
+
     /// The name cap_mode_name(3) gives it.
     ///
     /// ```
@@ -196,7 +222,7 @@ mod tests {
         let mut begun = Thread::root();
         begun.state.inheritable = SOME;
         begun.state.ambient = SOME;
-        for mode in [Mode::Nopriv, Mode::Pure1eInit, Mode::Pure1e, Mode::Hybrid] {
+        for mode in Mode::ENTERED {
             let mut thread = begun.clone();
             assert_eq!(thread.take_all(&mode.plan().unwrap()), Ok(()));
             assert_eq!(Mode::of(thread.securebits, &thread.state), mode);

@@ -35,5 +35,5 @@ mod atoms {
 rustler::init!("Elixir.Linx.Native", load = load);
 
 fn load(env: Env<'_>, _info: Term<'_>) -> bool {
-    caps::intern(env).is_ok() && securebits::intern(env).is_ok()
+    caps::intern(env).is_ok() && mode::intern(env).is_ok() && securebits::intern(env).is_ok()
 }

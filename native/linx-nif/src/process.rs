@@ -4,24 +4,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use linx_caps::mode::Mode;
-use linx_caps::securebits::Securebits;
 use linx_caps::status::{self, Status};
 use linx_caps::Ids;
 use linx_sys::{kernel, proc_list, process};
-use rustler::{Atom, Binary, Encoder, Env, NewBinary, Term};
+use rustler::{Binary, Encoder, Env, NewBinary, Term};
 
-use crate::status::{from_masks, to_masks, Failure, Masks};
-
-mod atoms {
-    rustler::atoms! {
-        hybrid,
-        nopriv,
-        pure1e,
-        pure1e_init,
-        uncertain,
-    }
-}
+use crate::status::{to_masks, Failure, Masks};
 
 /// Real, effective, saved and file-system id.
 pub type FourIds = (u32, u32, u32, u32);
@@ -113,17 +101,6 @@ pub fn four(ids: Ids) -> FourIds {
 #[rustler::nif]
 fn securebits() -> Result<u32, i32> {
     process::securebits().map_err(|errno| errno as i32)
-}
-
-#[rustler::nif]
-fn mode(securebits: u32, masks: Masks) -> Atom {
-    match Mode::of(Securebits::from_bits(securebits), &from_masks(masks)) {
-        Mode::Uncertain => atoms::uncertain(),
-        Mode::Nopriv => atoms::nopriv(),
-        Mode::Pure1eInit => atoms::pure1e_init(),
-        Mode::Pure1e => atoms::pure1e(),
-        Mode::Hybrid => atoms::hybrid(),
-    }
 }
 
 #[rustler::nif]

@@ -3,6 +3,7 @@
 //! This is the only crate of the workspace with unsafe code. What is here knows the kernel and nothing
 //! of sessions, frames or Erlang terms.
 
+mod caps;
 pub mod child;
 pub mod exec_file;
 pub mod fd;

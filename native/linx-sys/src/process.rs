@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
+use linx_caps::set::Caps;
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 use nix::sys::wait::WaitPidFlag;
@@ -71,15 +72,11 @@ pub fn raise_file_limit() -> Result<Option<libc::rlimit64>, Errno> {
 
 /// Gives this thread, and so the children it will have, these effective, permitted and inheritable sets
 /// (`capset(2)`). Whatever leaves them takes no privilege.
-pub fn set_caps([effective, permitted, inheritable]: [u64; 3]) -> Result<(), Errno> {
-    /// `_LINUX_CAPABILITY_VERSION_3`, and the calling thread.
-    const HEADER: [u32; 2] = [0x2008_0522, 0];
-    let low = [effective, permitted, inheritable].map(|set| set as u32);
-    let high = [effective, permitted, inheritable].map(|set| (set >> 32) as u32);
-    let data = [low, high];
-    // SAFETY: the kernel reads a header of two words and, in version 3, data of six.
-    let done = unsafe { libc::syscall(libc::SYS_capset, HEADER.as_ptr(), data.as_ptr()) };
-    Errno::result(done).map(drop)
+pub fn set_caps(sets: Caps) -> Result<(), Errno> {
+    match crate::caps::set(sets) {
+        0.. => Ok(()),
+        refused => Err(Errno::from_raw(refused.wrapping_neg() as i32)),
+    }
 }
 
 /// How a child ended.
@@ -226,15 +223,6 @@ fn stat_fields(pid: i32) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(&text);
     let (_, rest) = text.rsplit_once(')')?;
     Some(rest.split_whitespace().map(str::to_owned).collect())
-}
-
-/// The number of the kernel's highest capability (`PR_CAPBSET_READ` is `EINVAL` beyond it). Asked once.
-pub fn last_cap() -> u8 {
-    static LAST: once_cell::sync::Lazy<u8> = once_cell::sync::Lazy::new(|| {
-        let known = |cap: &u8| prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(*cap)).is_ok();
-        (0..64).take_while(known).last().unwrap_or(0)
-    });
-    *LAST
 }
 
 /// The secure bits of the calling thread (`PR_GET_SECUREBITS`, capabilities(7)).

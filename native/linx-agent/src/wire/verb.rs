@@ -117,10 +117,7 @@ fn mask_or_keep(term: Term<'_>) -> Decoded<Option<u64>> {
 
 fn mode(term: Term<'_>) -> Decoded<Mode> {
     match term {
-        Term::Atom(b"nopriv") => Ok(Mode::Nopriv),
-        Term::Atom(b"pure1e_init") => Ok(Mode::Pure1eInit),
-        Term::Atom(b"pure1e") => Ok(Mode::Pure1e),
-        Term::Atom(b"hybrid") => Ok(Mode::Hybrid),
+        Term::Atom(word) => Mode::from_word(word).ok_or(BadArgument),
         _ => Err(BadArgument),
     }
 }
