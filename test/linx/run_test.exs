@@ -92,6 +92,15 @@ defmodule Linx.RunTest do
       assert state |> five() |> Enum.uniq() == [keep]
     end
 
+    test "for a root whose uid means nothing are what was kept, in all five" do
+      had = "-all,+setpcap,+kill"
+      task = ~w(mix linx.run --keep kill -- cat /proc/self/status)
+      started = ~w(setpriv --securebits +noroot --inh-caps #{had} --ambient-caps #{had}) ++ task
+      {text, "", 0} = capture(started)
+      {:ok, state} = Capabilities.parse_status(text, "/proc/self/status")
+      assert state |> five() |> Enum.uniq() == [MapSet.new([:cap_kill])]
+    end
+
     test "with --ambient are ambient only as far as it says" do
       state = workload_sets(~w(--keep kill,chown --ambient kill --user 65534))
       kill = MapSet.new([:cap_kill])

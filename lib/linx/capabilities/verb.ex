@@ -12,12 +12,6 @@ defmodule Linx.Capabilities.Verb do
   # 2^32 - 1 means "leave it unchanged" to the kernel.
   @max_id 0xFFFF_FFFE
 
-  # What is asked for, each with the setting of a launch that it is, in the order that works.
-  @spec in_order([{setting :: atom(), asked}]) :: [asked] when asked: term()
-  def in_order(asked) do
-    for setting <- Native.settings(), {^setting, one} <- asked, do: one
-  end
-
   # The verbs whose one argument is an enumerable of capabilities.
   @spec of_caps(atom(), term()) :: result()
   def of_caps(name, caps) do

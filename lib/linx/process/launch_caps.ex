@@ -4,7 +4,7 @@ defmodule Linx.Process.LaunchCaps do
 
   import Bitwise
 
-  alias Linx.Capabilities.{Mask, Verb}
+  alias Linx.Capabilities.{Mask, Order, ThreadSets}
 
   @keys [:bounding, :thread_sets, :ambient]
   # Every bit of the kernel's masks: capabilities without a name here are dropped like the others.
@@ -20,7 +20,7 @@ defmodule Linx.Process.LaunchCaps do
       with {:ok, bounding} <- cast(caps, :bounding, &drop/1),
            {:ok, thread_sets} <- cast(caps, :thread_sets, &thread_sets/1),
            {:ok, ambient} <- cast(caps, :ambient, &ambient/1) do
-        {:ok, Verb.in_order(bounding ++ thread_sets ++ ambient)}
+        {:ok, Order.sort(bounding ++ thread_sets ++ ambient)}
       end
     else
       {:error, {:bad_caps, caps}}
@@ -40,15 +40,12 @@ defmodule Linx.Process.LaunchCaps do
   end
 
   defp thread_sets(sets) do
-    with {:ok, verb} <- Verb.set_thread_sets(sets) do
-      case verb do
-        {_, _, _, :keep} -> {:ok, [thread_sets: verb]}
-        {_, _, _, mask} -> {:ok, [thread_sets: verb, inheritable: inheritable(mask)]}
-      end
+    with {:ok, {effective, permitted, inheritable}} <- ThreadSets.validate(sets) do
+      all = [thread_sets: {:set_thread_sets, effective, permitted, inheritable}]
+      alone = [inheritable: {:set_thread_sets, :keep, :keep, inheritable}]
+      {:ok, if(inheritable == :keep, do: all, else: alone ++ all)}
     end
   end
-
-  defp inheritable(mask), do: {:set_thread_sets, :keep, :keep, mask}
 
   defp ambient(caps) do
     with {:ok, mask} <- Mask.cast(caps), do: {:ok, [ambient: {:set_ambient, mask}]}

@@ -6,7 +6,7 @@ defmodule Linx.Run.Plan do
   # The bounding set is cut before, as a launch option: there it covers capabilities newer than this library too.
 
   alias Linx.Capabilities
-  alias Linx.Capabilities.Verb
+  alias Linx.Capabilities.Order
   alias Linx.Run.Options
 
   @type step ::
@@ -26,7 +26,7 @@ defmodule Linx.Run.Plan do
       [{:set_groups, 65534, []}, {:set_uid, 65534}, {:keep_only, MapSet.new([:cap_net_raw])}]
   """
   @spec steps(Options.t()) :: [step(), ...]
-  def steps(%Options{} = options), do: Verb.in_order(switch(options.user) ++ sets(options))
+  def steps(%Options{} = options), do: Order.sort(switch(options.user) ++ sets(options))
 
   @doc "Takes one step on a parked session."
   @spec take(step(), Linx.Process.t()) ::
