@@ -29,4 +29,12 @@ defmodule Linx.LibcapMapTest do
     assert length(names) > 60
     assert Enum.reject(names, &(@map =~ "`#{&1}`")) == []
   end
+
+  test "what capsh can be told is in it" do
+    {help, 0} = System.cmd("capsh", ["--help"])
+    options = ~r/^ +(--[a-z-]+)/m |> Regex.scan(help, capture: :all_but_first) |> List.flatten()
+    assert length(options) > 30
+    known? = fn option -> @map =~ ~r/`#{option}=?`/ end
+    assert Enum.reject(options -- ["--help", "--license"], known?) == []
+  end
 end

@@ -58,6 +58,7 @@ defmodule Linx.ToolsTest do
     test "refuses what is none of all this in one sentence" do
       for {words, sentence} <- [
             {[], "nothing to decode"},
+            {[""], "nothing to decode"},
             {["cap_nett_admin"], "did you mean cap_net_admin?"},
             {["cap_kil=p"], "at byte 0, found \"cap_kil=p\"; did you mean cap_kill?"},
             {["^cap_kill,"], "at byte 10, found the end"},

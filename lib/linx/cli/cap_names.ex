@@ -35,7 +35,7 @@ defmodule Linx.CLI.CapNames do
   defp lookup(known, "cap_" <> _ = name), do: Map.fetch(known, name)
   defp lookup(known, name), do: Map.fetch(known, "cap_" <> name)
 
-  defp unknown(""), do: "an empty capability name; write none to keep none"
+  defp unknown(""), do: "an empty capability name; none is the word for no capability"
 
   defp unknown(name), do: "unknown capability #{name}#{suggestion(name)}"
 

@@ -19,7 +19,7 @@ defmodule Linx.CLI.Decode do
 
   @doc "Decodes words; the exit status."
   @spec run({keyword(), [String.t()]}) :: Task.outcome()
-  def run({_switches, []}), do: {:usage, "nothing to decode"}
+  def run({_switches, words}) when words in [[], [""]], do: {:usage, "nothing to decode"}
 
   def run({switches, words}) do
     Enum.reduce_while(words, {:ok, []}, fn word, {:ok, meanings} ->
