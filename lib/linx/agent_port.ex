@@ -97,14 +97,12 @@ defmodule Linx.AgentPort do
     end
   end
 
-  @doc "Changes the last words of the session that joined as `id`."
+  @doc "Changes the last words of the calling session, which joined as `id`."
   @spec change_last_words(GenServer.server(), Frame.id(), last_words()) :: :ok
-  def change_last_words(server, id, words), do: GenServer.cast(server, {:last_words, id, words})
+  def change_last_words(server, id, words),
+    do: GenServer.cast(server, {:last_words, id, self(), words})
 
-  @doc """
-  Notes that the calling session, `nil` where it has not heard its id yet, has told its owner the end, so that nobody need
-  do it for it.
-  """
+  @doc "Notes that the calling session has told its owner the end; `nil` is one that has not heard its id yet."
   @spec told(GenServer.server(), Frame.id() | nil) :: :ok
   def told(server, id), do: GenServer.cast(server, {:told, id, self()})
 
@@ -166,8 +164,8 @@ defmodule Linx.AgentPort do
     end
   end
 
-  def handle_cast({:last_words, id, words}, state) do
-    {:noreply, %{state | sessions: Sessions.last_words(state.sessions, id, words)}}
+  def handle_cast({:last_words, id, session, words}, state) do
+    {:noreply, %{state | sessions: Sessions.last_words(state.sessions, id, session, words)}}
   end
 
   def handle_cast({:told, id, session}, state) do

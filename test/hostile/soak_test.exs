@@ -4,7 +4,7 @@ defmodule Linx.Hostile.SoakTest do
 
   import Linx.TestWorkloads
 
-  @launches String.to_integer(System.get_env("LINX_LAUNCHES", "3000"))
+  @launches String.to_integer(System.get_env("LINX_LAUNCHES", "60000"))
   @seed String.to_integer(System.get_env("LINX_SEED", "1"))
   # Looks at what is held; the first third of them is warming up.
   @looks 12

@@ -245,6 +245,21 @@ defmodule Linx.AgentPortTest do
     assert Sessions.count(empty) == 0
   end
 
+  test "a session that has told its end is known by its id and its process" do
+    words = {self(), :lost}
+    sessions = Sessions.add(%Sessions{}, 1, self(), nil, words)
+    other = spawn(fn -> :ok end)
+    assert Sessions.told(sessions, 1, other) == sessions
+    assert Sessions.told(sessions, 2, self()) == sessions
+    assert [%{last_words: nil}] = sessions |> Sessions.told(1, self()) |> Sessions.entries()
+    assert [%{last_words: nil}] = sessions |> Sessions.told(nil, self()) |> Sessions.entries()
+    ended = Sessions.ended(sessions, 1)
+    assert {0, [%{last_words: ^words}]} = {Sessions.count(ended), Sessions.entries(ended)}
+    assert Sessions.told(ended, 1, other) == ended
+    assert Sessions.told(ended, 1, self()) == %Sessions{}
+    assert Sessions.told(ended, nil, self()) == %Sessions{}
+  end
+
   test "what is left of dead agents is told to five, until it has had its grace" do
     left = Leftovers.new([{11, 60_000}, {12, 0}])
 

@@ -45,9 +45,16 @@ defmodule Linx.AgentPort.Sessions do
   @spec ready(t(), Frame.id(), pos_integer()) :: t()
   def ready(sessions, id, host_pid), do: update(sessions, id, &%{&1 | host_pid: host_pid})
 
-  @doc "Notes what is to be said for a session that is killed, and to whom."
-  @spec last_words(t(), Frame.id(), Linx.AgentPort.last_words() | nil) :: t()
-  def last_words(sessions, id, words), do: update(sessions, id, &%{&1 | last_words: words})
+  @doc """
+  Notes what is to be said for a session that is killed, and to whom. Ids may be known from an agent port that has crashed
+  since, so the session's process has to fit.
+  """
+  @spec last_words(t(), Frame.id(), pid(), Linx.AgentPort.last_words() | nil) :: t()
+  def last_words(sessions, id, pid, words) do
+    update(sessions, id, fn entry ->
+      if entry.pid == pid, do: %{entry | last_words: words}, else: entry
+    end)
+  end
 
   @doc "Notes that a session has told its end itself; one that ended before it knew its id is known by its process."
   @spec told(t(), Frame.id() | nil, pid()) :: t()
@@ -57,10 +64,11 @@ defmodule Linx.AgentPort.Sessions do
     if found, do: told(sessions, elem(found, 0), pid), else: sessions
   end
 
-  def told(sessions, id, _pid) do
-    if is_map_key(sessions.ending, id),
-      do: forget(sessions, id),
-      else: last_words(sessions, id, nil)
+  def told(sessions, id, pid) do
+    case sessions.ending do
+      %{^id => %{pid: ^pid}} -> forget(sessions, id)
+      _served_or_gone -> last_words(sessions, id, pid, nil)
+    end
   end
 
   defp update(sessions, id, change) do
