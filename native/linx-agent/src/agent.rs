@@ -248,7 +248,7 @@ impl Agent {
         let (orphan, kill_tree) = (spec.orphan, spec.kill_tree);
         let mut bounding = initial_bounding(&spec, &self.heritage);
         let (plan, streams) = prepare(spec, &self.heritage, &mut bounding)?;
-        let key = self.next_key;
+        let (key, others) = (self.next_key, self.sessions.len());
         Session::start(
             &mut self.host,
             Start {
@@ -259,6 +259,7 @@ impl Agent {
                 bounding,
                 orphan,
                 kill_tree,
+                others,
             },
         )
     }

@@ -77,6 +77,8 @@ pub struct Start {
     pub bounding: CapSet,
     pub orphan: OrphanPolicy,
     pub kill_tree: bool,
+    /// How many sessions there are already.
+    pub others: usize,
 }
 
 impl Session {
@@ -90,13 +92,14 @@ impl Session {
             bounding,
             orphan,
             kill_tree,
+            others,
         } = start;
         let failed = |errno| StartError {
             stage: Stage::Clone,
             errno,
         };
         let auto_proceed = plan.auto_proceed;
-        let (child, pidfd) = host.launcher.launch(plan).map_err(failed)?;
+        let (child, pidfd) = host.launcher.launch(plan, others).map_err(failed)?;
         if !kill_tree {
             host.strays.lenient_started();
         }

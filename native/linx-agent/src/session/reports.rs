@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use linx_sys::child::Report;
+use linx_sys::child::{Child, Report};
 use linx_sys::fd::EpollFlags;
 use linx_sys::process::{self, End};
 use nix::errno::Errno;
@@ -23,7 +23,7 @@ impl Session {
                 Ok(None) | Err(_) => break,
             }
         }
-        if let Some(child) = &mut self.child {
+        if let Some(child) = self.child.as_mut().filter(|child| child.has_unsent()) {
             if let Ok(true) = child.flush() {
                 let token = Token::new(self.key, Kind::Control).number();
                 let _ = host
@@ -60,25 +60,33 @@ impl Session {
     pub(super) fn on_ready(&mut self, host: &mut Host, child_pid: i32) {
         // A look at all processes from before it led a session of its own would not find it.
         host.seen = None;
-        if self.auto_proceed {
-            self.phase = Phase::Proceeding;
-        } else {
-            self.phase = Phase::Parked;
-            // The socket alone tells of a parked child's end: one descriptor each is enough.
-            if let Some(pidfd) = self.pidfd.take() {
-                host.forget(&pidfd);
-            }
-        }
-        // One that execs by itself may have got there in spite of an abort.
-        if !self.aborted || self.auto_proceed {
+        self.phase = Phase::Parked;
+        if !self.aborted {
+            let (id, host_pid) = (self.id, self.pid);
             self.tell(
                 host,
                 Event::Ready {
-                    id: self.id,
-                    host_pid: self.pid,
+                    id,
+                    host_pid,
                     child_pid,
                 },
             );
+        }
+        if self.auto_proceed {
+            self.proceed_by_itself(host);
+        } else if let Some(pidfd) = self.pidfd.take() {
+            // The socket alone tells of a parked child's end: one descriptor each is enough.
+            host.forget(&pidfd);
+        }
+    }
+
+    /// Nobody will ask for it: the child is on its way already, or is let go now.
+    fn proceed_by_itself(&mut self, host: &mut Host) {
+        if self.child.as_ref().is_some_and(Child::waits) {
+            // Refused only if it is about to be killed.
+            let _ = self.proceed(host);
+        } else {
+            self.phase = Phase::Proceeding;
         }
     }
 
@@ -130,11 +138,9 @@ impl Session {
         self.on_end(host, end)
     }
 
-    /// Whether a process that ended right after it was let go did so in its own program. One that exits before has told why,
-    /// unless it was dismissed.
+    /// Whether a process that ended right after it was let go did so in its own program. One that exits before has told why.
     pub(super) fn has_run(&self, end: End) -> bool {
-        let told = matches!(end, End::Exited(_)) && !self.aborted;
-        told || process::has_execed(self.pid)
+        matches!(end, End::Exited(_)) || process::has_execed(self.pid)
     }
 
     pub(super) fn on_end(&mut self, host: &mut Host, end: End) -> Life {

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use linx_sys::child::{Order, Stage};
+use linx_sys::child::{Child, Order, Stage};
 use linx_sys::fd::EpollFlags;
 use linx_sys::process;
 use linx_sys::tree::signal_tree;
@@ -30,7 +30,7 @@ impl Session {
     /// A frame for it could not be obeyed. A child that has not run yet is discarded, so that none runs
     /// with more than was asked for.
     pub fn on_refused_frame(&mut self) {
-        if matches!(self.phase, Phase::Starting | Phase::Parked) && !self.aborted {
+        if !self.aborted && self.withdraw() {
             // What failed before is the reason, and what follows it only comes too late.
             self.failed.get_or_insert((Errno::EINVAL, Stage::Protocol));
             self.kill(SIGKILL);
@@ -46,25 +46,17 @@ impl Session {
 
     /// Discards the child if it has not left the checkpoint.
     pub fn abort(&mut self, host: &mut Host) -> Result<(), Reason> {
-        self.catch_up(host);
-        self.discard(host);
+        if self.withdraw() {
+            self.discard();
+        } else {
+            self.catch_up(host);
+        }
         Ok(())
     }
 
-    /// Ends a child that has not been let go. One that lets itself go at its checkpoint decides by itself whether this was in
-    /// time, and is killed only if it cannot have been there.
-    fn discard(&mut self, host: &mut Host) {
-        if !matches!(self.phase, Phase::Starting | Phase::Parked) {
-            return;
-        }
-        if let (true, Some(child)) = (self.auto_proceed, &self.child) {
-            child.dismiss();
-            self.on_control(host);
-        }
+    fn discard(&mut self) {
         self.aborted = true;
-        if matches!(self.phase, Phase::Starting | Phase::Parked) {
-            self.kill(SIGKILL);
-        }
+        self.kill(SIGKILL);
     }
 
     pub fn signal(&mut self, number: i32) -> Result<(), Reason> {
@@ -84,8 +76,11 @@ impl Session {
 
     /// Ends the session: at once while it is parked, else with time to clean up.
     pub fn stop(&mut self, host: &mut Host, grace: Duration) -> Result<(), Reason> {
+        if self.withdraw() {
+            self.discard();
+            return Ok(());
+        }
         self.catch_up(host);
-        self.discard(host);
         if matches!(self.phase, Phase::Proceeding | Phase::Running) {
             self.signal_all(host, SIGTERM);
             self.signal_all(host, SIGCONT);
@@ -102,14 +97,18 @@ impl Session {
     /// Nobody listens any more.
     pub fn orphan(&mut self, host: &mut Host) -> Life {
         self.listening = false;
-        self.catch_up(host);
-        self.discard(host);
-        if matches!(self.phase, Phase::Ended(_)) {
-            return self.drain(host);
+        if self.withdraw() {
+            self.discard();
+            return Life::Goes;
         }
-        self.streams.resume(host, self.key);
-        if let OrphanPolicy::Kill(grace) = self.orphan {
-            let _ = self.stop(host, grace);
+        self.catch_up(host);
+        match (self.phase, self.orphan) {
+            (Phase::Ended(_), _) => return self.drain(host),
+            (_, OrphanPolicy::Linger) => self.streams.resume(host, self.key),
+            (_, OrphanPolicy::Kill(grace)) => {
+                self.streams.resume(host, self.key);
+                let _ = self.stop(host, grace);
+            }
         }
         Life::Goes
     }
@@ -163,7 +162,16 @@ impl Session {
         Ok(())
     }
 
-    /// A child that is not to park may have told already that it is on its way.
+    /// Sees to it that the child will not exec, if it is not on its way yet.
+    fn withdraw(&self) -> bool {
+        match self.phase {
+            Phase::Starting => self.child.as_ref().is_none_or(Child::withdraw),
+            Phase::Parked => true,
+            _ => false,
+        }
+    }
+
+    /// A child that execs by itself may be further than it has told.
     pub(super) fn catch_up(&mut self, host: &mut Host) {
         if self.phase == Phase::Starting {
             self.on_control(host);

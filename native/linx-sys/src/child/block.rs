@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use linx_caps::CapSet;
 
 use super::calls::{call, call3, exit, Refused, EINTR};
+use super::fate::Fate;
 use super::op::{Instruction, Report};
 
 /// Everything the child needs, laid out by the parent before the clone.
@@ -17,8 +18,8 @@ pub(super) struct Block {
     pub before_ready_len: usize,
     pub after_proceed: *const Instruction,
     pub after_proceed_len: usize,
-    /// Exec without waiting at the checkpoint.
-    pub auto_proceed: bool,
+    /// Exec without waiting at the checkpoint, unless the parent has decided otherwise. Null for a child that waits.
+    pub fate: *const Fate,
     /// The parent's flag, set once the descriptor table is the child's own.
     pub unshared: *const AtomicBool,
     /// Memory for the payload of records.

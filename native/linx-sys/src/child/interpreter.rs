@@ -29,6 +29,30 @@ pub(super) unsafe extern "C" fn child_main(block: *mut Block) -> ! {
     // block and the steps, and write the scratch memory.
     unsafe {
         run_steps(block, (*block).before_ready, (*block).before_ready_len);
+        let fate = (*block).fate;
+        if fate.is_null() {
+            report_ready(block);
+            serve(block);
+        } else if !(*fate).commit() {
+            exit(0);
+        } else if !(*block).unshared.is_null() {
+            // The parent takes back what it lent only when it is told, and sees no end of the socket before that.
+            report_ready(block);
+        }
+        run_steps(block, (*block).after_proceed, (*block).after_proceed_len);
+        exit(0)
+    }
+}
+
+/// Tells that the checkpoint is reached. Of a child that does not wait there its fate tells as much, and it saves itself
+/// a call that would wake the parent.
+///
+/// # Safety
+/// As [`child_main`].
+#[inline(always)]
+unsafe fn report_ready(block: *mut Block) {
+    // SAFETY: the caller's promise.
+    unsafe {
         let pid = call(libc::SYS_getpid, [0; 6]) as i32;
         report(
             block,
@@ -39,13 +63,6 @@ pub(super) unsafe extern "C" fn child_main(block: *mut Block) -> ! {
                 value: pid,
             },
         );
-        if (*block).auto_proceed {
-            leave_if_dismissed(block);
-        } else {
-            serve(block);
-        }
-        run_steps(block, (*block).after_proceed, (*block).after_proceed_len);
-        exit(0)
     }
 }
 
@@ -64,31 +81,6 @@ unsafe fn run_steps(block: *mut Block, steps: *const Instruction, len: usize) {
             }
         }
         i = i.wrapping_add(1);
-    }
-}
-
-/// The checkpoint of a child that does not wait there: leaves if the parent has hung up by now.
-///
-/// # Safety
-/// As [`child_main`].
-#[inline(always)]
-unsafe fn leave_if_dismissed(block: *mut Block) {
-    let mut byte = 0u8;
-    let flags = libc::MSG_DONTWAIT as usize;
-    // SAFETY: the kernel writes one byte at most, which is ours.
-    let got = unsafe {
-        let args = [
-            (*block).control as usize,
-            addr_of_mut!(byte) as usize,
-            1,
-            flags,
-            0,
-            0,
-        ];
-        call(libc::SYS_recvfrom, args)
-    };
-    if got == 0 {
-        exit(0);
     }
 }
 

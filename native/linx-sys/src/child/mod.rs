@@ -14,6 +14,7 @@
 
 mod block;
 mod calls;
+mod fate;
 mod interpreter;
 mod memory;
 mod op;
@@ -26,10 +27,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    send, shutdown, socketpair, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType,
-};
+use nix::sys::socket::{send, socketpair, AddressFamily, MsgFlags, SockFlag, SockType};
 
+use fate::Fate;
 use memory::Slab;
 pub use op::Order;
 use plan::{Image, Table};
@@ -40,7 +40,7 @@ pub use stage::{Namespace, Stage};
 /// How children are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Launch {
-    /// Sharing the parent's memory and descriptor table at first.
+    /// Sharing the parent's memory, and where that is cheaper the descriptor table, at first.
     Clone,
     /// With copies of both, as `fork(2)` does.
     Fork,
@@ -52,6 +52,9 @@ const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 /// How long to wait for a bank of descriptors before a child is started without.
 const BANK_TRIES: u32 = 400;
 const BANK_PAUSE: Duration = Duration::from_micros(50);
+
+/// From so many children on, a table of descriptors is too long to be copied for each.
+const MANY: usize = 64;
 
 /// Idle memory kept for the next children.
 const SPARE_SLABS: usize = 64;
@@ -70,7 +73,7 @@ pub struct Launcher {
 pub enum Report {
     /// The child has forked once more: this pid carries on in its place.
     Forked(i32),
-    /// Parked (or on its way to exec if it was not to park); the pid is as the child itself sees it.
+    /// Parked, or on its way to exec if it does not wait; the pid is as the child itself sees it.
     Ready(i32),
     /// A step failed with this errno; the child is leaving.
     Failed(Errno, Stage),
@@ -89,6 +92,10 @@ pub struct Child {
     hung_up: bool,
     loan: Option<Loan>,
     unsent: Vec<u8>,
+    /// It has been told that the child reached the checkpoint.
+    ready: bool,
+    /// Received, and to be told after that.
+    held: Option<Report>,
 }
 
 impl Launcher {
@@ -103,28 +110,34 @@ impl Launcher {
     }
 
     /// Starts a child; it runs on by itself to the checkpoint. Returns it with its pidfd.
-    pub fn launch(&mut self, plan: Plan) -> Result<(Child, OwnedFd), Errno> {
+    ///
+    /// `others` is how many more of its kind the caller keeps descriptors of. Where they are few, a copy of the descriptor
+    /// table costs less than to lend a bank and be told that it is free again.
+    pub fn launch(&mut self, plan: Plan, others: usize) -> Result<(Child, OwnedFd), Errno> {
         let close = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, close)?;
         let share = self.launch == Launch::Clone && plan.may_share_memory();
-        let loan = if share { self.lend_bank() } else { None };
-        let started = self.start(plan, &theirs, loan);
+        let loan = if share && others >= MANY {
+            self.lend_bank()
+        } else {
+            None
+        };
+        let started = self.start(plan, &theirs, share, loan);
         if let (Err(_), Some(loan)) = (&started, loan) {
             self.slots.end(loan);
         }
         let (pid, pidfd, image) = started?;
-        let (image, unsent) = (Some(image), Vec::new());
-        Ok((
-            Child {
-                pid,
-                control: ours,
-                image,
-                hung_up: false,
-                loan,
-                unsent,
-            },
-            pidfd,
-        ))
+        let child = Child {
+            pid,
+            control: ours,
+            image: Some(image),
+            hung_up: false,
+            loan,
+            unsent: Vec::new(),
+            ready: false,
+            held: None,
+        };
+        Ok((child, pidfd))
     }
 
     /// A bank, waited for a little: the children that have them all need some microseconds of a processor
@@ -143,6 +156,7 @@ impl Launcher {
         &mut self,
         plan: Plan,
         control: &OwnedFd,
+        share: bool,
         loan: Option<Loan>,
     ) -> Result<(i32, OwnedFd, Image), Errno> {
         let slab = self.spare.pop().map_or_else(Slab::new, Ok)?;
@@ -151,12 +165,15 @@ impl Launcher {
             Some(loan) => Table::Shared(&mut self.slots, loan),
             None => Table::Copied,
         };
-        let mut image = Image::new(plan, control, table, slab)?;
+        let mut image = Image::new(plan, control, table, slab, share)?;
         let mut pidfd: libc::c_int = -1;
         let mut args = clone_args(fresh, &mut pidfd);
-        if loan.is_some() {
-            args.flags |= (libc::CLONE_VM | libc::CLONE_FILES) as u64;
+        if share {
+            args.flags |= libc::CLONE_VM as u64;
             (args.stack, args.stack_size) = image.slab.stack();
+        }
+        if loan.is_some() {
+            args.flags |= libc::CLONE_FILES as u64;
         }
         // SAFETY: the stack is the slab's, used by nobody else; the image is kept (or leaked) by
         // `Child` until the child has let go of it; `child_main` does not return. This process is
@@ -225,8 +242,38 @@ impl Child {
         self.control.as_fd()
     }
 
+    /// Whether it waits at the checkpoint. One that execs by itself needs memory in common with its parent, and
+    /// [`Plan::auto_proceed`].
+    pub fn waits(&self) -> bool {
+        self.fate().is_none()
+    }
+
+    /// Takes back the leave to exec that a child has which does not wait. `false` when it has made use of it.
+    pub fn withdraw(&self) -> bool {
+        self.fate().is_none_or(Fate::withdraw)
+    }
+
+    fn fate(&self) -> Option<&Fate> {
+        self.image.as_ref().and_then(Image::fate)
+    }
+
     /// The next report, or `None` if there is none yet. After [`Report::HungUp`] there is no other.
     pub fn receive(&mut self) -> Result<Option<Report>, Errno> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
+        let report = self.read_report()?;
+        let told = matches!(report, Some(Report::Ready(_)));
+        if told || self.ready || !self.fate().is_some_and(Fate::is_committed) {
+            self.ready |= told;
+            return Ok(report);
+        }
+        self.ready = true;
+        self.held = report;
+        Ok(Some(Report::Ready(self.pid)))
+    }
+
+    fn read_report(&mut self) -> Result<Option<Report>, Errno> {
         let mut raw = op::Report {
             kind: 0,
             stage: 0,
@@ -273,11 +320,9 @@ impl Child {
         self.flush()
     }
 
-    /// Hangs up: a child that has not reported to be ready yet will not exec. One that has may have left, or may leave
-    /// without having execed.
-    pub fn dismiss(&self) {
-        // Refused only to one that is gone.
-        let _ = shutdown(self.control.as_raw_fd(), Shutdown::Write);
+    /// Whether orders wait for [`Child::flush`].
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
     }
 
     /// Sends what is waiting, as far as the socket takes it; `true` when nothing is left.

@@ -10,6 +10,7 @@ use linx_caps::CapSet;
 use nix::errno::Errno;
 
 use super::block::Block;
+use super::fate::Fate;
 use super::memory::Slab;
 use super::op::{as_op, Exec, Instruction, Op};
 use super::slots::{self, Loan, Slots};
@@ -45,7 +46,7 @@ pub struct Plan {
     pub terminal: bool,
     /// Applied in order before the child reports that it is ready.
     pub steps: Vec<(Step, Stage)>,
-    /// Exec without waiting at the checkpoint.
+    /// Exec without waiting at the checkpoint, where [`super::Child::waits`] does not say otherwise.
     pub auto_proceed: bool,
     /// Set `no_new_privs` just before exec.
     pub no_new_privs: bool,
@@ -97,6 +98,7 @@ impl Table<'_> {
 pub(super) struct Image {
     pub block: Box<Block>,
     pub slab: Slab,
+    fate: Option<Box<Fate>>,
     _before: Box<[Instruction]>,
     _after: Box<[Instruction]>,
     _exec: Box<Exec>,
@@ -105,12 +107,13 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Lays `plan` out. `control` is the child's end of the control socket.
+    /// Lays `plan` out. `control` is the child's end of the control socket; `shared` says that the child shares this memory.
     pub fn new(
         plan: Plan,
         control: &OwnedFd,
         mut table: Table<'_>,
         slab: Slab,
+        shared: bool,
     ) -> Result<Self, Errno> {
         let plan = Box::new(plan);
         let vectors = [&plan.paths, &plan.argv, &plan.env].map(|strings| pointers(strings));
@@ -125,13 +128,14 @@ impl Image {
             Table::Copied => null(),
             Table::Shared(slots, bank) => slots.flag(*bank),
         };
+        let fate = (plan.auto_proceed && shared).then(|| Box::new(Fate::open()));
         let block = Box::new(Block {
             control,
             before_ready: before.as_ptr(),
             before_ready_len: before.len(),
             after_proceed: after.as_ptr(),
             after_proceed_len: after.len(),
-            auto_proceed: plan.auto_proceed,
+            fate: fate.as_deref().map_or(null(), std::ptr::from_ref),
             unshared,
             scratch,
             scratch_len,
@@ -141,6 +145,7 @@ impl Image {
         Ok(Image {
             block,
             slab,
+            fate,
             _before,
             _after,
             _exec,
@@ -158,6 +163,11 @@ impl Image {
                 *source = Source::Inherit;
             }
         }
+    }
+
+    /// Present if the child is to exec by itself.
+    pub fn fate(&self) -> Option<&Fate> {
+        self.fate.as_deref()
     }
 
     /// The memory, for another child.

@@ -1,6 +1,6 @@
 //! Descriptor numbers for children that start with the parent's table.
 //!
-//! Copying a table of thousands of descriptors is what makes starting a child dear, so a child shares
+//! Copying a table of thousands of descriptors is what makes starting a child dear, so where there are many a child shares
 //! the table (`CLONE_FILES`) and its first act is to leave it with a copy of the lowest numbers only
 //! (`close_range(2)`, `CLOSE_RANGE_UNSHARE`). What it needs must therefore have low numbers: a *bank* of them,
 //! reserved here, which is taken again once the child has said that its table is its own.
