@@ -8,7 +8,8 @@ use crate::plan::Privilege;
 use crate::securebits::Securebits;
 use crate::set::Caps;
 
-/// Adds what is permitted of `needed` to the effective set, as libcap does before it needs it.
+/// Adds what is permitted of `needed` to the effective set, as libcap does before it needs it
+/// (`cap_setuid` and others in libcap's cap_proc.c).
 ///
 /// ```
 /// use linx_caps::{confine::raise_effective, set::Caps, CapSet};
@@ -24,7 +25,8 @@ pub const fn raise_effective(now: Caps, needed: CapSet) -> Caps {
     }
 }
 
-/// Makes the effective set what it was, as far as that is still permitted.
+/// Makes the effective set what it was, as far as that is still permitted: more than that
+/// capset(2) refuses.
 ///
 /// ```
 /// use linx_caps::{confine::restore_effective, set::Caps, CapSet};
@@ -58,7 +60,7 @@ pub struct KeepOnly {
 /// inheritable would get past the bounding set, so root has nothing inheritable.
 ///
 /// The inheritable set needs no privilege, since it is within the permitted one; what is neither
-/// in it already nor in the bounding set the kernel refuses.
+/// in it already nor in the bounding set the kernel refuses (`cap_capset` in security/commoncap.c).
 ///
 /// ```
 /// use linx_caps::{confine::keep_only, securebits::Securebits, set::Caps, CapSet};

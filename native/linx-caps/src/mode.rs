@@ -112,7 +112,7 @@ impl Mode {
     /// The modes that can be entered, each with a [`plan`](Mode::plan).
     pub const ENTERED: [Mode; 4] = [Mode::Nopriv, Mode::Pure1eInit, Mode::Pure1e, Mode::Hybrid];
 
-    /// Its name as an atom has it.
+    /// The name of cap_mode_name(3) in lower case, as atoms have it.
     ///
     /// ```
     /// use linx_caps::mode::Mode;

@@ -70,7 +70,8 @@ impl Step {
     };
 
     /// Leaves out the drops that would change nothing. `bounding` is what the thread's bounding
-    /// set is within, and becomes what it is within after the step.
+    /// set is within, and becomes what it is within after the step. Nothing brings back what a
+    /// bounding set has lost (`PR_CAPBSET_DROP(2const)`).
     ///
     /// ```
     /// use linx_caps::{plan::Step, CapSet};

@@ -39,7 +39,8 @@ impl State {
             .union(self.ambient)
     }
     /// The inheritable capabilities that the ambient ones need. Any other would get past the
-    /// bounding set of a root that executes a program: it is not for those who did not ask for it.
+    /// bounding set of a root that executes a program: it is not for those who did not ask for it
+    /// (capabilities(7), "Transformation of capabilities during execve()").
     ///
     /// ```
     /// use linx_caps::{CapSet, State};

@@ -55,7 +55,7 @@ impl Iab {
         }
     }
 
-    /// The tuple that holds at least these; ambient is made inheritable, too.
+    /// The tuple of these sets (cap_iab_set_vector(3) of each); ambient is made inheritable, too.
     ///
     /// ```
     /// use linx_caps::{iab::{Iab, Vector}, CapSet};
