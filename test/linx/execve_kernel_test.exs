@@ -77,6 +77,22 @@ defmodule Linx.ExecveKernelTest do
     :ok = Linx.Process.abort(namespaced)
   end
 
+  test "in another user namespace it is predicted from the ids there", %{program: program} do
+    # The VM's user 0 is root inside, or has no id.
+    for {map, inside} <- [{"0 0 1", 0}, {"0 100000 1", 65_534}] do
+      options = [argv: [program], namespaces: [:user], stdio: [stdout: :pipe]]
+      {session, pid} = park(options)
+      for file <- ["uid_map", "gid_map"], do: File.write!("/proc/#{pid}/#{file}", map)
+      {:ok, state} = Capabilities.read(pid)
+      ids = [uid: inside, gid: inside]
+      assert {:ok, predicted} = Execve.predict(state, [mode: 0o755], ids)
+      assert Enum.empty?(predicted.permitted) == (inside != 0)
+      run(session)
+      assert observe(session).sets == sorted(predicted)
+      dismiss(session)
+    end
+  end
+
   test "it waits for a session that is on its way to its checkpoint" do
     {:ok, session} = Linx.Process.spawn(argv: ["true"])
     assert {:ok, %State{}} = Execve.predict(session, "/bin/true")

@@ -61,11 +61,25 @@ defmodule Linx.Capabilities.Execve do
   | `%Linx.Capabilities.Error{operation: :execve}` | the file could not be looked at; `:eacces` also for what is no regular file, `:eloop` for scripts that interpret one another without end |
   | `%Linx.Capabilities.Error{operation: :read}` | the session's status could not be read |
   | `:running`, `:no_process` | the session is past its checkpoint |
-  | `:user_namespace` | the session is in a user namespace of its own, where ids mean something else |
+  | `:user_namespace` | the session is in another user namespace than the VM; see below |
   | `{:unknown_option, key}`, `{:bad_option, {key, value}}`, `{:bad_options, term}` | |
   | `{:unknown_file_key, key}`, `{:bad_file, {key, value}}`, `{:bad_file, term}` | also for capabilities that no file can have: effective neither empty nor covering the others |
   | `%Linx.Capabilities.TextError{}` | `caps:` is no text of capabilities |
   | `{:bad_capability, term}` | the state has what is no capability |
+
+  ## User namespaces
+
+  The rules ask for ids as the user namespace of the process has them: root is whoever is 0 there (`make_kuid` of 0 in security/commoncap.c), and set-id bits are
+  void if it has no id for the file's owner or group (`bprm_fill_uid` in fs/exec.c). A session of another user namespace has no
+  answer to that before somebody writes its `uid_map` and `gid_map` (user_namespaces(7)), which may be as late as just before
+  `Linx.Process.proceed/1`; and what the VM reads, of the session as of the file, are the VM's ids. So predict from its state, with
+  the ids that it will see:
+
+      {:ok, state} = Linx.Capabilities.read(host_pid)
+      Linx.Capabilities.Execve.predict(state, [caps: nil, mode: 0o755], uid: 0)
+
+  An id that the namespace does not map is 65534 there. File capabilities count if they have no `ns_owner`, or that
+  of the namespace's root or an ancestor's root (capabilities(7)): describe such a file without `ns_owner`.
   """
 
   alias Linx.Capabilities.{Error, State, TextError}
