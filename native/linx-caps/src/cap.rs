@@ -31,7 +31,8 @@ impl Cap {
     /// `cap_setfcap`: files may be given capabilities.
     pub const SETFCAP: u8 = bit_of("cap_setfcap");
 
-    /// The name of a bit, lower case with its `cap_` prefix; `None` for a bit without a name.
+    /// The name of a bit, lower case with its `cap_` prefix; `None` for a bit without a name
+    /// (include/uapi/linux/capability.h; `cap_to_name(3)`).
     ///
     /// ```
     /// use linx_caps::Cap;
@@ -42,7 +43,7 @@ impl Cap {
         NAMES.get(usize::from(bit)).copied()
     }
 
-    /// The bit of a name, which must be exact: lower case, prefix included.
+    /// The bit of a name, which must be exact: lower case, prefix included, as `cap_to_name(3)` prints it.
     ///
     /// ```
     /// use linx_caps::Cap;
@@ -56,7 +57,7 @@ impl Cap {
             .map(|(bit, _)| bit)
     }
 
-    /// Every bit with its name, ascending.
+    /// Every bit with its name, ascending: those of include/uapi/linux/capability.h.
     ///
     /// ```
     /// use linx_caps::{Cap, NAMED_COUNT};

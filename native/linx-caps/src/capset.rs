@@ -47,7 +47,7 @@ impl CapSet {
         CapSet::KNOWN
     }
 
-    /// A set from the kernel's mask.
+    /// A set from the kernel's mask, as in `proc_pid_status(5)`.
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -58,7 +58,7 @@ impl CapSet {
         CapSet(bits)
     }
 
-    /// The kernel's mask of this set.
+    /// The kernel's mask of this set, as in `proc_pid_status(5)`.
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -84,7 +84,7 @@ impl CapSet {
         }
     }
 
-    /// The capabilities `0..max_bits`: all that a kernel with that many knows.
+    /// The capabilities `0..max_bits`: all that a kernel with that many knows (`cap_max_bits(3)`).
     ///
     /// ```
     /// use linx_caps::{CapSet, NAMED_COUNT};

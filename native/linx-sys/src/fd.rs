@@ -86,7 +86,7 @@ pub fn connect_unix(path: &CStr) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// One namespace of a process, or `None` if this process is in it already.
+/// One namespace of a process (`namespaces(7)`), or `None` if this process is in it already.
 pub fn open_namespace(pid: i32, ns: Namespace) -> Result<Option<OwnedFd>, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let name = ns.file();
@@ -110,7 +110,7 @@ pub fn open_namespace(pid: i32, ns: Namespace) -> Result<Option<OwnedFd>, Errno>
     Ok((!is_same).then_some(theirs))
 }
 
-/// Becomes readable when one of the signals that end a program is pending: SIGTERM, SIGINT, SIGHUP, SIGQUIT. They must be
+/// `signalfd(2)`: becomes readable when one of the signals that end a program is pending: SIGTERM, SIGINT, SIGHUP, SIGQUIT. They must be
 /// blocked, as they are after [`crate::process::prepare_process`].
 pub fn signal_fd() -> Result<SignalFd, Errno> {
     use nix::sys::signal::Signal;
@@ -134,12 +134,12 @@ pub fn readable_bytes(fd: impl AsFd) -> Result<usize, Errno> {
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Reads into `buffer`; 0 is the end of file. `EINTR` is tried again.
+/// `readv(2)` into `buffer`; 0 is the end of file. `EINTR` is tried again.
 pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
     again(|| readv(&fd, &mut [IoSliceMut::new(buffer)]))
 }
 
-/// Writes one buffer after another, as far as they go. `EINTR` is tried again.
+/// `writev(2)`: one buffer after another, as far as they go. `EINTR` is tried again.
 pub fn write(fd: impl AsFd, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
     again(|| writev(&fd, buffers))
 }
@@ -195,28 +195,28 @@ pub struct Poller(nix::sys::epoll::Epoll);
 pub use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 impl Poller {
-    /// A poller that watches nothing.
+    /// `epoll_create1(2)`: a poller that watches nothing.
     pub fn new() -> Result<Self, Errno> {
         use nix::sys::epoll::{Epoll, EpollCreateFlags};
         Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map(Poller)
     }
 
-    /// Starts watching `fd`; events carry `token`.
+    /// `epoll_ctl(2)`: starts watching `fd`; events carry `token`.
     pub fn watch(&self, fd: impl AsFd, flags: EpollFlags, token: u64) -> Result<(), Errno> {
         self.0.add(fd, EpollEvent::new(flags, token))
     }
 
-    /// Changes what `fd` is watched for.
+    /// `epoll_ctl(2)`: changes what `fd` is watched for.
     pub fn change(&self, fd: impl AsFd, flags: EpollFlags, token: u64) -> Result<(), Errno> {
         self.0.modify(fd, &mut EpollEvent::new(flags, token))
     }
 
-    /// Stops watching `fd`.
+    /// `epoll_ctl(2)`: stops watching `fd`.
     pub fn forget(&self, fd: impl AsFd) -> Result<(), Errno> {
         self.0.delete(fd)
     }
 
-    /// Waits until something happens, at most `millis` (for ever if `None`); the events are put into `events`.
+    /// `epoll_wait(2)`: waits until something happens, at most `millis` (for ever if `None`); the events are put into `events`.
     pub fn wait(&self, events: &mut [EpollEvent], millis: Option<u16>) -> Result<usize, Errno> {
         use nix::sys::epoll::EpollTimeout;
         let timeout = millis.map_or(EpollTimeout::NONE, EpollTimeout::from);

@@ -50,13 +50,13 @@ fn reset_dispositions() {
     }
 }
 
-/// Leaves the caller's process group and session, so that signals sent to those do not reach it. That it
+/// `setsid(2)`: leaves the caller's process group and session, so that signals sent to those do not reach it. That it
 /// leads a group already, and cannot, is as good.
 pub fn detach() {
     let _ = nix::unistd::setsid();
 }
 
-/// Raises the soft limit of descriptors to the hard one; returns the limit as it was, if that changed it.
+/// `prlimit(2)`: raises the soft limit of descriptors to the hard one; returns the limit as it was, if that changed it.
 pub fn raise_file_limit() -> Result<Option<libc::rlimit64>, Errno> {
     use nix::sys::resource::{getrlimit, setrlimit, Resource};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -144,7 +144,7 @@ pub fn signal(pidfd: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
         .map(drop)
 }
 
-/// Signals the process group that the unreaped child `pid` leads, or the child alone while it leads none yet.
+/// `kill(2)`: signals the process group that the unreaped child `pid` leads, or the child alone while it leads none yet.
 pub fn signal_group(pid: i32, number: i32) -> Result<(), Errno> {
     // -1 and 0 would name far more than a child's group.
     if pid <= 1 {

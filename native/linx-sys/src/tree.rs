@@ -33,7 +33,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Looks at every process. Costs some microseconds for each.
+    /// Looks at every process (`proc_pid_stat(5)`). Costs some microseconds for each.
     pub fn take() -> Self {
         let mut snapshot = Snapshot::default();
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -103,7 +103,7 @@ pub struct Explanation {
     pub outcome: Result<Outcome, ExecError>,
 }
 
-/// The state of a thread after it executes a program.
+/// The state of a thread after it executes a program (`capabilities(7)`).
 ///
 /// # Errors
 /// [`ExecError::Insufficient`] where the kernel answers `EPERM`. Other reasons for `execve` to
@@ -144,7 +144,7 @@ pub fn predict(task: &Task, program: &Program, kernel: &Kernel) -> Result<Outcom
     explain(task, program, kernel).outcome
 }
 
-/// The same prediction, rule by rule.
+/// The same prediction, rule by rule, in the order of the kernel's security/commoncap.c.
 ///
 /// ```
 /// use linx_caps::execve::{explain, Kernel, Program, Rule, Task};

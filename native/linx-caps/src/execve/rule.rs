@@ -1,6 +1,6 @@
 use crate::capset::CapSet;
 
-/// A rule of `execve`, in the order the kernel asks them.
+/// A rule of `execve`, in the order the kernel's security/commoncap.c asks them.
 ///
 /// In the formulas P, E, I, B and A are the sets before, primed after; fP, fI and fE are the
 /// file's; ruid, euid, fsgid and so on are ids.

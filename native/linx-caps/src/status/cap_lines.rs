@@ -6,7 +6,7 @@ use crate::state::State;
 
 const KEYS: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
 
-/// Reads the five capability sets from a status text. Time is linear in its length, and nothing
+/// Reads the five capability sets from a status text (`proc_pid_status(5)`). Time is linear in its length, and nothing
 /// is allocated.
 ///
 /// # Errors
