@@ -197,24 +197,29 @@ defmodule Linx.ProcessTest do
     test "of a child that proceeds on its own: it has not run, or runs to its end", %{
       tmp_dir: dir
     } do
-      answers =
-        for n <- 1..300 do
-          trace = Path.join(dir, "#{n}")
-          {:ok, session} = Linx.Process.spawn(argv: ["touch", trace], auto_proceed: true)
-          if rem(n, 3) > 0, do: spin(:rand.uniform(500_000))
-          answer = Linx.Process.abort(session)
-          outcome = Linx.Process.wait(session)
-
-          assert {answer, outcome, File.exists?(trace)} in [
-                   {:ok, {:ok, :aborted}, false},
-                   {{:error, :running}, {:ok, {:exited, 0}}, true},
-                   {{:error, :no_process}, {:ok, {:exited, 0}}, true}
-                 ]
-
-          answer
-        end
+      # Later and later until it is too late, and earlier again.
+      {answers, _pause} =
+        Enum.map_reduce(1..300, 0, fn n, pause ->
+          answer = abort_after(pause, Path.join(dir, "#{n}"))
+          {answer, if(answer == :ok, do: div(pause * 5, 4) + 1_000, else: div(pause * 3, 4))}
+        end)
 
       assert :ok in answers and {:error, :running} in answers
+    end
+
+    defp abort_after(pause, trace) do
+      {:ok, session} = Linx.Process.spawn(argv: ["touch", trace], auto_proceed: true)
+      spin(pause)
+      answer = Linx.Process.abort(session)
+      outcome = Linx.Process.wait(session)
+
+      assert {answer, outcome, File.exists?(trace)} in [
+               {:ok, {:ok, :aborted}, false},
+               {{:error, :running}, {:ok, {:exited, 0}}, true},
+               {{:error, :no_process}, {:ok, {:exited, 0}}, true}
+             ]
+
+      answer
     end
 
     defp spin(0), do: :ok
