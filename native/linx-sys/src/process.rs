@@ -56,7 +56,7 @@ pub fn detach() {
     let _ = nix::unistd::setsid();
 }
 
-/// `prlimit(2)`: raises the soft limit of descriptors to the hard one; returns the limit as it was, if that changed it.
+/// `setrlimit(2)`: raises the soft limit of descriptors to the hard one; returns the limit as it was, if that changed it.
 pub fn raise_file_limit() -> Result<Option<libc::rlimit64>, Errno> {
     use nix::sys::resource::{getrlimit, setrlimit, Resource};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
