@@ -1,30 +1,32 @@
-//! The event loop: frames in, sessions served, events out.
+//! The table of sessions: what the client asks of them, and what the agent sees to by itself.
+
+mod service;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use linx_sys::child::{Launch, Launcher, Stage};
-use linx_sys::fd::{self, EpollEvent, EpollFlags, Poller};
-use linx_sys::kernel;
+use linx_sys::child::{Launch, Launcher};
+use linx_sys::fd::{EpollFlags, Poller};
 use linx_sys::process::{self, Quiet};
 use linx_sys::tree::signal_where;
 use nix::errno::Errno;
 use nix::libc::{SIGKILL, SIGTERM};
 
-use crate::host::{Host, Token, CHUNK};
-use crate::port::{HungUp, Inbox, Outbox};
+use crate::host::{Host, CHUNK};
+use crate::port::{HungUp, Outbox};
 use crate::session::{Life, Session, Start};
 use crate::startup::{initial_bounding, prepare, Heritage, StartError};
 use crate::strays::Strays;
 use crate::timers::{Action, Leftover, Timers};
-use crate::wire::{decode, Command, Event, Frame, Reason, Refusal, SpawnSpec};
+use crate::wire::{Command, Event, Reason, Refusal, SpawnSpec};
+
+pub use service::Service;
 
 /// Keys of sessions start above the poller's own tokens.
 const INBOX: u64 = 0;
 const OUTBOX: u64 = 1;
 const SIGNALS: u64 = 2;
 const FIRST_KEY: u64 = 1;
-const EVENTS: usize = 256;
 
 /// The agent: every session, and what they share.
 pub struct Agent {
@@ -68,116 +70,6 @@ impl Agent {
             outbox_watched: false,
             inbox_watched: true,
         })
-    }
-
-    /// Serves until the client is gone and nothing is left to end.
-    pub fn run(mut self, mut inbox: Inbox, launch: Launch) -> Result<(), Errno> {
-        let signals = fd::signal_fd()?;
-        self.host
-            .poller
-            .watch(inbox.fd(), EpollFlags::EPOLLIN, INBOX)?;
-        self.host
-            .poller
-            .watch(&signals, EpollFlags::EPOLLIN, SIGNALS)?;
-        self.host.outbox.event(Event::Hello {
-            version: env!("CARGO_PKG_VERSION"),
-            launch: match launch {
-                Launch::Clone => "clone",
-                Launch::Fork => "fork",
-            },
-            last_cap: i32::from(kernel::max_bits()) - 1,
-            pid: std::process::id() as i32,
-        });
-        let mut events = [EpollEvent::empty(); EVENTS];
-        loop {
-            self.flush();
-            self.mind(&inbox);
-            if self.closing && self.may_leave() {
-                return Ok(());
-            }
-            let count = self
-                .host
-                .poller
-                .wait(&mut events, self.host.timers.wait())?;
-            for event in events.iter().take(count) {
-                self.on_event(event.data(), &mut inbox);
-            }
-            self.run_timers();
-            self.host.seen = None;
-            if self.host.strays.is_urgent() {
-                self.look_for_strays();
-            }
-            if let Some(delay) = self.host.strays.schedule() {
-                self.host.timers.add(delay, Action::LookForStrays);
-            }
-            if self.closing {
-                self.host.forget(&signals);
-            }
-        }
-    }
-
-    /// Listens to the client unless it does not listen itself: its frames wait while too much is on the way to it.
-    fn mind(&mut self, inbox: &Inbox) {
-        let wanted = !self.closing && !self.host.outbox.is_clogged();
-        if wanted != self.inbox_watched {
-            let done = if wanted {
-                self.host
-                    .poller
-                    .watch(inbox.fd(), EpollFlags::EPOLLIN, INBOX)
-            } else {
-                self.host.poller.forget(inbox.fd())
-            };
-            self.inbox_watched = wanted && done.is_ok();
-        }
-    }
-
-    fn on_event(&mut self, number: u64, inbox: &mut Inbox) {
-        match number {
-            INBOX => {
-                if inbox.fill() == Err(HungUp) {
-                    self.close();
-                }
-                self.serve(inbox);
-            }
-            // Sent by the next flush.
-            OUTBOX => {}
-            SIGNALS => self.close(),
-            _ => {
-                if let Some(token) = Token::from_number(number) {
-                    self.with_session(token.key, |s, host| s.on_event(host, token.kind));
-                }
-            }
-        }
-    }
-
-    /// Serves the frames that have arrived.
-    fn serve(&mut self, inbox: &mut Inbox) {
-        while !self.closing {
-            let result = match inbox.next() {
-                None => return,
-                Some(Frame::TooLarge) => Err(Refusal::Fault {
-                    id: None,
-                    reason: Reason::TooLarge,
-                }),
-                Some(Frame::Whole(frame)) => match decode(frame) {
-                    Ok(command) => self.execute(command),
-                    Err(refusal) => Err(self.on_refused(refusal)),
-                },
-            };
-            match result {
-                Ok(()) => {}
-                Err(Refusal::Fault { id, reason }) => {
-                    self.host.outbox.event(Event::Fault { id, reason });
-                }
-                Err(Refusal::Spawn { id }) => {
-                    let failed = StartError {
-                        stage: Stage::Protocol,
-                        errno: Errno::EINVAL,
-                    };
-                    self.report_failed_start(id, failed);
-                }
-            }
-        }
     }
 
     /// A frame that is no command must not leave its session as if it had not been sent.
@@ -337,6 +229,16 @@ impl Agent {
             signal_where(*pid, number, |kin| kin.session == session.leader);
         }
         same
+    }
+
+    fn mind_strays(&mut self) {
+        self.host.seen = None;
+        if self.host.strays.is_urgent() {
+            self.look_for_strays();
+        }
+        if let Some(delay) = self.host.strays.schedule() {
+            self.host.timers.add(delay, Action::LookForStrays);
+        }
     }
 
     fn look_for_strays(&mut self) {

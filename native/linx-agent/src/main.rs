@@ -1,27 +1,10 @@
 //! The port program of Linx. `docs/PROTOCOL.md` says how to speak to it.
 
-mod agent;
-mod host;
-mod port;
-mod session;
-mod startup;
-mod strays;
-mod streams;
-mod timers;
-mod verbs;
-mod wire;
-
 use std::process::ExitCode;
 
-use linx_caps::set::Caps;
-use linx_caps::CapSet;
+use linx_agent::Service;
 use linx_sys::child::Launch;
-use linx_sys::{fd, process, status, tree};
-use nix::errno::Errno;
-
-use agent::Agent;
-use port::{Inbox, Outbox};
-use startup::Heritage;
+use linx_sys::{fd, process, tree};
 
 const USAGE: &str =
     "linx-agent: a port program; start it from Erlang or Elixir as docs/PROTOCOL.md says
@@ -70,13 +53,11 @@ fn serve(launch: Launch) -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(BAD_USAGE);
     };
-    let result = Inbox::new(input).and_then(|inbox| {
-        fd::fill_standard()?;
+    let result = fd::fill_standard().and_then(|()| {
         process::detach();
         let quiet = process::prepare_process()?;
         tree::become_subreaper()?;
-        let outbox = Outbox::new(output)?;
-        Agent::new(quiet, launch, outbox, heritage()?)?.run(inbox, launch)
+        Service::new(quiet, launch, input, output)?.run()
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,41 +66,4 @@ fn serve(launch: Launch) -> ExitCode {
             ExitCode::from(SYSTEM_ERROR)
         }
     }
-}
-
-/// What children have from this process.
-fn heritage() -> Result<Heritage, Errno> {
-    let path = std::path::Path::new("/proc/self/status");
-    let sets = status::read(path, linx_caps::status::parse_caps)
-        .ok()
-        .and_then(Result::ok);
-    let (effective, bounding) = match sets {
-        Some(sets) => {
-            shed_inheritable(&sets)?;
-            (sets.effective, sets.bounding)
-        }
-        // Without procfs: assume nothing dropped, and no power.
-        None => (CapSet::EMPTY, CapSet::ALL),
-    };
-    let file_limit = process::raise_file_limit()?;
-    Ok(Heritage {
-        env: startup::own_env(),
-        bounding,
-        effective,
-        file_limit,
-    })
-}
-
-/// Keeps of the inheritable set what the ambient one needs, so that a workload gets nothing it did not ask for.
-fn shed_inheritable(sets: &linx_caps::State) -> Result<(), Errno> {
-    let inheritable = sets.needed_inheritable();
-    if inheritable == sets.inheritable {
-        return Ok(());
-    }
-    process::set_caps(Caps {
-        effective: sets.effective,
-        permitted: sets.permitted,
-        inheritable,
-        ns_owner: 0,
-    })
 }

@@ -41,6 +41,17 @@ impl Timers {
         self.due.push(Reverse((Instant::now() + delay, self.count)));
     }
 
+    /// Brings everything forward by `time`.
+    pub fn skip(&mut self, time: Duration) {
+        let sooner = |Reverse((at, number)): Reverse<(Instant, u64)>| {
+            Reverse((at.checked_sub(time).unwrap_or(at), number))
+        };
+        self.due = std::mem::take(&mut self.due)
+            .into_iter()
+            .map(sooner)
+            .collect();
+    }
+
     /// The next action that is due by `now`.
     pub fn next(&mut self, now: Instant) -> Option<Action> {
         let Reverse((at, number)) = *self.due.peek()?;
@@ -84,5 +95,16 @@ mod tests {
         assert!(matches!(timers.next(later), Some(Action::Kill(1))));
         assert!(matches!(timers.next(later), Some(Action::Kill(2))));
         assert!(timers.next(later).is_none() && timers.wait().is_none());
+    }
+
+    #[test]
+    fn time_can_be_skipped() {
+        let mut timers = Timers::default();
+        timers.add(Duration::from_secs(20), Action::Kill(2));
+        timers.skip(Duration::from_secs(15));
+        let now = Instant::now();
+        assert!(timers.next(now).is_none());
+        timers.skip(Duration::from_secs(5));
+        assert!(matches!(timers.next(now), Some(Action::Kill(2))));
     }
 }

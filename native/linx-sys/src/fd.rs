@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{fcntl, open, FcntlArg, OFlag};
 use nix::pty::Winsize;
 use nix::sys::signal::SigSet;
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SfdFlags;
 use nix::sys::socket::{connect, socket, AddressFamily, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::Mode;
 use nix::sys::uio::{readv, writev};
@@ -109,6 +109,9 @@ pub fn open_namespace(pid: i32, ns: Namespace) -> Result<Option<OwnedFd>, Errno>
     );
     Ok((!is_same).then_some(theirs))
 }
+
+/// Tells of signals; `signalfd(2)`.
+pub use nix::sys::signalfd::SignalFd;
 
 /// `signalfd(2)`: becomes readable when one of the signals that end a program is pending: SIGTERM, SIGINT, SIGHUP, SIGQUIT. They must be
 /// blocked, as they are after [`crate::process::prepare_process`].

@@ -12,6 +12,7 @@ use nix::time::{clock_gettime, ClockId};
 
 /// The proof that this process has one thread, every signal blocked and no handler of its own: what is
 /// needed for starting children that share its memory. Stays in the thread that got it.
+#[derive(Clone)]
 pub struct Quiet {
     _not_send: PhantomData<*const ()>,
 }

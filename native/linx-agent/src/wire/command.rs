@@ -12,6 +12,7 @@ use super::verb::Verb;
 
 /// A client's frame. `id` names the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum Command<'a> {
     /// Start a session.
     Spawn {

@@ -9,6 +9,7 @@ const PROTOCOL: i32 = 1;
 /// A frame to the client, but for `output`, which [`output_prefix`] writes. Numbers that the kernel
 /// gives as C ints are `i32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum Event<'a> {
     /// The first frame. `launch` is `clone` or `fork`.
     Hello {

@@ -30,6 +30,12 @@ pub struct FrameBuffer {
     dropping: usize,
 }
 
+impl Default for FrameBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl FrameBuffer {
     /// An empty buffer.
     pub fn new() -> Self {

@@ -128,6 +128,16 @@ impl Slots {
     }
 }
 
+/// A child that has not left the table yet loses what was lent to it.
+impl Drop for Slots {
+    fn drop(&mut self) {
+        for slot in FIRST..END as RawFd {
+            // Reserved here, so no OwnedFd has it.
+            let _ = nix::unistd::close(slot);
+        }
+    }
+}
+
 fn first(bank: usize) -> RawFd {
     FIRST + (bank * PER_BANK) as RawFd
 }
