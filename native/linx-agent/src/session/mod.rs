@@ -157,10 +157,12 @@ impl Session {
 
     /// The way to the client has cleared.
     pub fn on_cleared(&mut self, host: &mut Host) -> Life {
-        if matches!(self.phase, Phase::Ended(_)) {
-            return self.drain(host);
+        match self.phase {
+            Phase::Ended(_) => return self.drain(host),
+            Phase::Running => self.streams.resume(host, self.key),
+            // No output is told of before it runs, even if it is there.
+            Phase::Starting | Phase::Parked | Phase::Proceeding => {}
         }
-        self.streams.resume(host, self.key);
         Life::Goes
     }
 
