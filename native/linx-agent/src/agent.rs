@@ -74,8 +74,11 @@ impl Agent {
 
     /// A frame that is no command must not leave its session as if it had not been sent.
     fn on_refused(&mut self, refusal: Refusal) -> Refusal {
-        if let Refusal::Fault { id: Some(id), .. } = refusal {
-            self.discard(id);
+        match refusal {
+            Refusal::Fault { id: Some(id), .. } => self.discard(id),
+            // An error would be the end of the session that has the id.
+            Refusal::Spawn { id } if self.keys.contains_key(&id) => return id_in_use(id),
+            Refusal::Fault { id: None, .. } | Refusal::Spawn { .. } => {}
         }
         refusal
     }
@@ -120,10 +123,7 @@ impl Agent {
 
     fn spawn(&mut self, id: u64, spec: SpawnSpec<'_>) -> Result<(), Refusal> {
         if self.keys.contains_key(&id) {
-            return Err(Refusal::Fault {
-                id: Some(id),
-                reason: Reason::IdInUse,
-            });
+            return Err(id_in_use(id));
         }
         match self.start(id, spec) {
             Ok(session) => {
@@ -303,5 +303,12 @@ impl Agent {
             };
             self.outbox_watched = waiting && done.is_ok();
         }
+    }
+}
+
+fn id_in_use(id: u64) -> Refusal {
+    Refusal::Fault {
+        id: Some(id),
+        reason: Reason::IdInUse,
     }
 }
