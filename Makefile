@@ -5,7 +5,7 @@
 help:
 	@echo 'make demo   nginx on port 80 as an ordinary user with one capability (root)'
 	@echo 'make test   every test, Rust and Elixir (as root: none is left out)'
-	@echo 'make fuzz   every parser under a fuzzer, ten minutes each (FUZZ_SECONDS=600)'
+	@echo 'make fuzz   every parser and the agent under a fuzzer, ten minutes each (FUZZ_SECONDS=600)'
 	@echo 'make lint   formats, warnings, types, documentation'
 	@echo 'make bench  speed beside that of other launchers (root); bench-short for a glance'
 	@echo 'make setup  installs what the others need'

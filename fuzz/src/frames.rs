@@ -1,6 +1,6 @@
 //! The agent's side of the protocol.
 
-use crate::wire::{decode, Command, Event, Frame, FrameBuffer, Refusal};
+use linx_agent::wire::{decode, Command, Event, Frame, FrameBuffer, Refusal};
 
 /// A stream of frames: however it is cut, the same frames come out, and each is answered.
 ///

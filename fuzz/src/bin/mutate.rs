@@ -1,7 +1,7 @@
 //! Drives the targets where libFuzzer is not to be had: everything in the corpus as it is, repeated up
 //! to a megabyte, and mutated at random.
 //!
-//!     mutate ROUNDS [SEED]
+//!     mutate ROUNDS SEED TARGET...
 //!
 //! The same seed does the same again.
 
@@ -19,16 +19,14 @@ const MAX_EDITS: usize = 4;
 const MAX_LEN: usize = 4096;
 
 fn main() -> ExitCode {
-    let mut arguments = env::args().skip(1).map(|argument| argument.parse());
-    let (Some(Ok(rounds)), seed @ (None | Some(Ok(_)))) = (arguments.next(), arguments.next())
-    else {
-        eprintln!("usage: mutate ROUNDS [SEED]");
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let Some((rounds, seed, targets)) = understand(&arguments) else {
+        eprintln!("usage: mutate ROUNDS SEED TARGET...");
         return ExitCode::from(64);
     };
-    let seed = seed.and_then(Result::ok).unwrap_or(1);
-    match TARGETS
-        .map(|target| drive(target, rounds, seed))
+    match targets
         .into_iter()
+        .map(|target| drive(target, rounds, seed))
         .collect::<io::Result<Vec<_>>>()
     {
         Ok(held) if held.iter().all(|held| *held) => ExitCode::SUCCESS,
@@ -40,8 +38,19 @@ fn main() -> ExitCode {
     }
 }
 
+type Named = (&'static str, Target);
+
+fn understand(arguments: &[String]) -> Option<(u64, u64, Vec<Named>)> {
+    let [rounds, seed, names @ ..] = arguments else {
+        return None;
+    };
+    let named = |name: &String| TARGETS.into_iter().find(|(known, _)| known == name);
+    let targets = names.iter().map(named).collect::<Option<Vec<_>>>()?;
+    Some((rounds.parse().ok()?, seed.parse().ok()?, targets))
+}
+
 /// Whether the target's properties held.
-fn drive((name, target): (&str, Target), rounds: u64, seed: u64) -> io::Result<bool> {
+fn drive((name, target): Named, rounds: u64, seed: u64) -> io::Result<bool> {
     let corpus = corpus(name)?;
     let mut random = Random(seed);
     let mutated = (0..rounds).map(|_| random.mutant(&corpus));

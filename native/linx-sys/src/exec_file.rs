@@ -16,7 +16,7 @@ use nix::sys::statvfs::{fstatvfs, FsFlags};
 use crate::xattr;
 
 /// What the kernel reads of a file to see what it is (`BINPRM_BUF_SIZE`).
-const HEADER_SIZE: usize = 256;
+pub const HEADER_SIZE: usize = 256;
 
 /// How many scripts may interpret one another (`exec_binprm` in the kernel's fs/exec.c).
 const MAX_SCRIPTS: usize = 5;
@@ -121,9 +121,15 @@ fn header(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
-/// The interpreter a script names, as `load_script` in the kernel's fs/binfmt_script.c finds it;
-/// `None` for what the kernel does not take for a script.
-fn interpreter(header: &[u8]) -> Option<&[u8]> {
+/// The interpreter that a script names in its first [`HEADER_SIZE`] bytes, or all it has, as `load_script` in the kernel's
+/// fs/binfmt_script.c finds it; `None` for what the kernel does not take for a script.
+///
+/// ```
+/// use linx_sys::exec_file::interpreter;
+/// assert_eq!(interpreter(b"#! /bin/sh -e\nexit 0\n"), Some(&b"/bin/sh"[..]));
+/// assert_eq!(interpreter(b"\x7fELF"), None);
+/// ```
+pub fn interpreter(header: &[u8]) -> Option<&[u8]> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | 0);
     let rest = header.strip_prefix(b"#!")?;
