@@ -101,6 +101,8 @@ defmodule Linx.ProcessAgentTest do
     assert {:error, %Error{stage: :agent_died, code: 255}} = Linx.Process.wait(session)
     eventually(fn -> not alive?(pid) end)
     eventually(fn -> Process.whereis(Linx.AgentPort) not in [nil, owner] end)
+    # It has its name before it has cleared up after its predecessor.
+    assert %{stage: :closed} = Linx.AgentPort.status()
     {next, _pid} = launch(argv: ["true"])
     assert {:ok, {:exited, 0}} = Linx.Process.wait(next)
   end
