@@ -12,7 +12,8 @@ defmodule Linx.AgentPort.Heritage do
   @doc "The VM's environment as `K=V`, or `nil` if the shared agent has the same."
   @spec env(:shared | :dedicated) :: [binary()] | nil
   def env(agent) do
-    unless agent == :shared and :os.env() == :persistent_term.get(@env, nil) do
+    # Exactly equal is what is asked most cheaply of long lists.
+    unless agent == :shared and :os.env() === :persistent_term.get(@env, nil) do
       # A name that is no text here, or that no `K=V` can carry, is not handed on.
       for {name, value} <- System.get_env(), name != "", not String.contains?(name, "=") do
         name <> "=" <> value

@@ -27,6 +27,8 @@ defmodule Linx.Process.Ending do
     end
 
     answer_abort(data.abort, data.result)
+    # Whoever has waited for this goes on before this process clears away.
+    :erlang.yield()
     %{data | waiters: %{}, syncs: :queue.new(), abort: nil, input: %{data.input | writers: []}}
   end
 

@@ -8,6 +8,9 @@ use nix::errno::Errno;
 
 use crate::wire::{output_prefix, Event, Frame, FrameBuffer, Stream};
 
+/// A frame of output and its header fit more than once, so that neither side waits for the other with each.
+const PIPE: i32 = 256 * 1024;
+
 /// Output waits in the workloads' own pipes while this much is on its way to the client.
 const ENOUGH: usize = 1 << 20;
 
@@ -24,6 +27,7 @@ pub struct Inbox {
 impl Inbox {
     pub fn new(fd: OwnedFd) -> Result<Self, Errno> {
         fd::set_nonblocking(&fd)?;
+        fd::widen_pipe(&fd, PIPE);
         Ok(Inbox {
             fd,
             frames: FrameBuffer::new(),
@@ -63,6 +67,7 @@ pub struct Outbox {
 impl Outbox {
     pub fn new(fd: OwnedFd) -> Result<Self, Errno> {
         fd::set_nonblocking(&fd)?;
+        fd::widen_pipe(&fd, PIPE);
         Ok(Outbox {
             fd,
             bytes: Vec::new(),

@@ -118,25 +118,55 @@ impl Input {
         })
     }
 
+    /// Takes bytes that wait behind the others or, where there are none, goes to the workload with them at once, from
+    /// where they are. Returns how many have left.
+    fn take_in(&mut self, bytes: &[u8]) -> usize {
+        let left = if self.waiting.is_empty() {
+            self.give(bytes, &[]).unwrap_or(0)
+        } else {
+            0
+        };
+        if self.broken {
+            return bytes.len();
+        }
+        self.waiting.extend(bytes.get(left..).unwrap_or_default());
+        left
+    }
+
     /// Writes what the workload takes; returns how many bytes have left.
     fn flush(&mut self) -> usize {
         let before = self.waiting.len();
-        while !self.waiting.is_empty() && !self.broken {
-            let (first, second) = self.waiting.as_slices();
-            match fd::write(&self.fd, &[IoSlice::new(first), IoSlice::new(second)]) {
-                Ok(written) => drop(self.waiting.drain(..written)),
-                Err(Errno::EAGAIN) => break,
-                Err(_) => self.broken = true,
+        let mut waiting = std::mem::take(&mut self.waiting);
+        while !waiting.is_empty() {
+            let (first, second) = waiting.as_slices();
+            match self.give(first, second) {
+                Some(given) => drop(waiting.drain(..given)),
+                None => break,
             }
         }
         if self.broken {
-            self.waiting.clear();
+            waiting.clear();
         }
-        let left = before - self.waiting.len();
-        if self.waiting.is_empty() {
-            self.waiting.shrink_to(CHUNK);
+        if waiting.is_empty() {
+            waiting.shrink_to(CHUNK);
         }
-        left
+        self.waiting = waiting;
+        before - self.waiting.len()
+    }
+
+    /// One write; `None` when the workload takes nothing, now or ever.
+    fn give(&mut self, first: &[u8], second: &[u8]) -> Option<usize> {
+        if self.broken {
+            return None;
+        }
+        match fd::write(&self.fd, &[IoSlice::new(first), IoSlice::new(second)]) {
+            Ok(given) => Some(given),
+            Err(Errno::EAGAIN) => None,
+            Err(_) => {
+                self.broken = true;
+                None
+            }
+        }
     }
 }
 
@@ -223,8 +253,8 @@ impl Streams {
     /// Bytes for the workload.
     pub fn write(&mut self, host: &mut Host, key: u64, id: Option<u64>, bytes: &[u8]) {
         if let Some(input) = &mut self.input {
-            input.waiting.extend(bytes);
-            self.flush(host, key, id);
+            let left = input.take_in(bytes);
+            self.tell_input(host, key, id, left);
         }
     }
 
@@ -238,8 +268,15 @@ impl Streams {
 
     /// Writes what the workload takes now.
     pub fn flush(&mut self, host: &mut Host, key: u64, id: Option<u64>) {
+        if let Some(input) = &mut self.input {
+            let left = input.flush();
+            self.tell_input(host, key, id, left);
+        }
+    }
+
+    /// Tells how much of the input has left, and sees to what has not.
+    fn tell_input(&mut self, host: &mut Host, key: u64, id: Option<u64>, left: usize) {
         let Some(input) = &mut self.input else { return };
-        let left = input.flush();
         if let (Some(id), true) = (id, left > 0) {
             host.outbox.event(Event::Written {
                 id,

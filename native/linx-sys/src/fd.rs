@@ -29,6 +29,11 @@ pub fn set_nonblocking(fd: impl AsFd) -> Result<(), Errno> {
     fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
 }
 
+/// Has a pipe hold this many bytes, or as many as it did where the kernel refuses: `F_SETPIPE_SZ`, `fcntl(2)`.
+pub fn widen_pipe(pipe: impl AsFd, bytes: i32) {
+    let _ = fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(bytes));
+}
+
 /// A new pseudo-terminal: (master, slave). `pty(7)`; the slave is opened through the master (`TIOCGPTPEER`), not by
 /// a path that may lead elsewhere in another mount namespace.
 pub fn open_pty(size: Size) -> Result<(OwnedFd, OwnedFd), Errno> {
