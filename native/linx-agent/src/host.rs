@@ -1,6 +1,6 @@
 //! What every session works with: the poller, the launcher, the way to the client, the clock.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use linx_sys::child::Launcher;
 use linx_sys::fd::{EpollFlags, Poller};
@@ -82,6 +82,12 @@ impl Host {
 
     pub fn watch(&self, fd: impl AsFd, flags: EpollFlags, token: Token) -> Result<(), Errno> {
         self.poller.watch(fd, flags, token.number())
+    }
+
+    /// Closes one that may be watched. Closing alone does not end that while a child that has not begun to run has a
+    /// copy, and an event that nobody takes would turn the loop in circles.
+    pub fn close(&self, fd: OwnedFd) {
+        self.forget(&fd);
     }
 
     /// Stops watching; one that was not watched stays so.

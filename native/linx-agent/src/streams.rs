@@ -216,7 +216,7 @@ impl Streams {
 
     /// The workload has ended: only what it has written already is still to come.
     pub fn finish(&mut self, host: &Host, key: u64) {
-        self.input = None;
+        self.end_input(host);
         for (i, output) in self.outputs.iter_mut().enumerate() {
             let Some(output) = output else { continue };
             output.set_watched(host, Token::new(key, Kind::Output(i)), false);
@@ -293,6 +293,13 @@ impl Streams {
         }
         if input.closing && !wanted {
             self.input = None;
+        }
+    }
+
+    /// Closes the way to the workload.
+    pub fn end_input(&mut self, host: &Host) {
+        if let Some(input) = self.input.take() {
+            host.close(input.fd);
         }
     }
 

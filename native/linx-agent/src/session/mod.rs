@@ -147,7 +147,7 @@ impl Session {
         match kind {
             Kind::Control => self.on_control(host),
             Kind::Process => return self.on_process(host),
-            Kind::Intermediate => self.reap_intermediate(),
+            Kind::Intermediate => self.reap_intermediate(host),
             Kind::Input => self.streams.flush(host, self.key, self.listener()),
             Kind::Output(_) if matches!(self.phase, Phase::Ended(_)) => return self.drain(host),
             Kind::Output(i) => self.streams.take(host, self.key, i, self.listener()),

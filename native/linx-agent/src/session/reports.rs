@@ -76,7 +76,7 @@ impl Session {
             self.proceed_by_itself(host);
         } else if let Some(pidfd) = self.pidfd.take() {
             // The socket alone tells of a parked child's end: one descriptor each is enough.
-            host.forget(&pidfd);
+            host.close(pidfd);
         }
     }
 
@@ -149,14 +149,17 @@ impl Session {
             host.launcher.recycle(child);
         }
         let _ = process::reap(self.pid);
-        self.reap_intermediate();
-        self.pidfd = None;
+        self.reap_intermediate(host);
+        if let Some(pidfd) = self.pidfd.take() {
+            host.close(pidfd);
+        }
         let ran = self.phase == Phase::Running;
         self.phase = Phase::Ended(end);
         if !self.kill_tree {
             host.strays.lenient_ended();
         }
         if !ran {
+            self.streams.end_input(host);
             return self.finish(host, end, false);
         }
         if self.kill_tree {
@@ -202,10 +205,11 @@ impl Session {
         Life::Over
     }
 
-    pub(super) fn reap_intermediate(&mut self) {
+    pub(super) fn reap_intermediate(&mut self, host: &Host) {
         if let Some((pid, pidfd)) = self.intermediate.take() {
-            if let Ok(None) = process::reap(pid) {
-                self.intermediate = Some((pid, pidfd));
+            match process::reap(pid) {
+                Ok(None) => self.intermediate = Some((pid, pidfd)),
+                _ => host.close(pidfd),
             }
         }
     }
