@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
 
 use linx_caps::plan::{Privilege, Step};
 use linx_caps::CapSet;
@@ -30,7 +31,7 @@ pub fn at(stage: Stage) -> impl Fn(Errno) -> StartError {
 
 /// What children have from the agent itself.
 pub struct Heritage {
-    pub env: Vec<CString>,
+    pub env: Arc<[CString]>,
     pub bounding: CapSet,
     pub effective: CapSet,
     pub file_limit: Option<nix::libc::rlimit64>,
@@ -46,7 +47,7 @@ impl Heritage {
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
 /// The process's own environment.
-pub fn own_env() -> Vec<CString> {
+pub fn own_env() -> Arc<[CString]> {
     let entry = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let bytes = [name.into_vec(), value.into_vec()].join(&b'=');
         CString::new(bytes).ok()
@@ -71,7 +72,7 @@ pub fn prepare(
     bounding: &mut CapSet,
 ) -> Result<(Plan, Streams), StartError> {
     let env = match &spec.env {
-        Some(entries) => strings(entries)?,
+        Some(entries) => strings(entries)?.into(),
         None => heritage.env.clone(),
     };
     let argv = strings(&spec.argv)?;

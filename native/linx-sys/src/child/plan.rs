@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int, CString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::null;
 use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
 use linx_caps::plan::Step;
 use linx_caps::CapSet;
@@ -35,7 +36,7 @@ pub struct Plan {
     /// The program's arguments, its name first.
     pub argv: Vec<CString>,
     /// The whole environment, `NAME=value` each.
-    pub env: Vec<CString>,
+    pub env: Arc<[CString]>,
     /// Paths to try, in order.
     pub paths: Vec<CString>,
     /// Working directory, entered just before exec.
@@ -116,7 +117,8 @@ impl Image {
         shared: bool,
     ) -> Result<Self, Errno> {
         let plan = Box::new(plan);
-        let vectors = [&plan.paths, &plan.argv, &plan.env].map(|strings| pointers(strings));
+        let vectors: [&[CString]; 3] = [&plan.paths, &plan.argv, &plan.env];
+        let vectors = vectors.map(pointers);
         let [paths, argv, envp] = [0, 1, 2].map(|i: usize| vectors[i].as_ptr());
         let exec = Box::new(Exec { paths, argv, envp });
         let control = table.number(control.as_raw_fd())?;
