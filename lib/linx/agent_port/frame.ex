@@ -60,7 +60,31 @@ defmodule Linx.AgentPort.Frame do
   # A compressed term may take any amount of memory; an agent sends none.
   def decode(<<131, 80, _compressed::binary>>), do: :error
 
-  def decode(bytes) do
+  # Output is taken out of its frame where it is: the general decoder would copy it. Any other way to write the same is left to that.
+  def decode(<<131, 104, 4, 119, 6, "output", rest::binary>> = bytes) do
+    with :error <- output(rest), do: decode_any(bytes)
+  end
+
+  def decode(bytes), do: decode_any(bytes)
+
+  # 97 and 98 begin an integer, 119 an atom, 109 a binary.
+  defp output(<<97, id, rest::binary>>), do: output(rest, id)
+  defp output(<<98, 0::1, id::31, rest::binary>>), do: output(rest, id)
+  defp output(_other), do: :error
+
+  for stream <- [:stdout, :stderr, :pty], name = Atom.to_string(stream) do
+    defp output(<<119, unquote(byte_size(name)), unquote(name), 109, rest::binary>>, id),
+      do: payload(rest, unquote(stream), id)
+  end
+
+  defp output(_other, _id), do: :error
+
+  defp payload(<<size::32, bytes::binary-size(size)>>, stream, id),
+    do: {:ok, {:event, id, {:output, stream, bytes}}}
+
+  defp payload(_other, _stream, _id), do: :error
+
+  defp decode_any(bytes) do
     bytes |> :erlang.binary_to_term([:safe]) |> classify()
   rescue
     ArgumentError -> :error

@@ -73,9 +73,14 @@ defmodule Linx.AgentPort.Sessions do
 
   defp update(sessions, id, change) do
     case sessions do
-      %{by_id: %{^id => entry}} -> put_in(sessions.by_id[id], change.(entry))
-      %{ending: %{^id => entry}} -> put_in(sessions.ending[id], change.(entry))
-      _unknown -> sessions
+      %{by_id: %{^id => entry} = by_id} ->
+        %{sessions | by_id: %{by_id | id => change.(entry)}}
+
+      %{ending: %{^id => entry} = ending} ->
+        %{sessions | ending: %{ending | id => change.(entry)}}
+
+      _unknown ->
+        sessions
     end
   end
 
