@@ -53,8 +53,8 @@ const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 const BANK_TRIES: u32 = 400;
 const BANK_PAUSE: Duration = Duration::from_micros(50);
 
-/// From so many children on, a table of descriptors is too long to be copied for each.
-const MANY: usize = 64;
+/// From about so many children on, a copy of the descriptor table costs more than a bank.
+const MANY: usize = 256;
 
 /// Idle memory kept for the next children.
 const SPARE_SLABS: usize = 64;
