@@ -9,6 +9,7 @@ defmodule Bench.Main do
     "reading" => Bench.Reading,
     "streaming" => Bench.Streaming,
     "start" => Bench.Start,
+    "timeline" => Bench.Timeline,
     "build" => Bench.Build,
     "sizes" => Bench.Sizes
   }

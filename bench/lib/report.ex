@@ -11,7 +11,8 @@ defmodule Bench.Report do
     "streaming" => ["C", "bare Port", "{packet, 4} port"],
     "start" => ["erl alone"],
     "build" => ["Mix alone"],
-    "sizes" => []
+    "sizes" => [],
+    "timeline" => []
   }
 
   @type table :: {title :: String.t(), header :: [String.t()], [[String.t()]]}
