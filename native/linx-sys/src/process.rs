@@ -17,11 +17,20 @@ pub struct Quiet {
     _not_send: PhantomData<*const ()>,
 }
 
-/// Makes this process fit for starting children: blocks every signal, resets every disposition, makes it
-/// non-dumpable (no core files, no ptrace by its own user; `prctl(2)` `PR_SET_DUMPABLE`). `EBUSY` if it has more
-/// than one thread.
+/// Makes this process fit for starting children: blocks every signal (`sigprocmask(2)`), resets every disposition
+/// (`sigaction(2)`), makes it non-dumpable (no core files, no ptrace by its own user; `PR_SET_DUMPABLE`, `prctl(2)`).
 ///
 /// A process that does this learns of signals by [`crate::fd::signal_fd`] alone.
+///
+/// # Errors
+/// `EBUSY` if it has more than one thread, `ENOSYS` if procfs does not tell.
+///
+/// ```
+/// linx_sys::process::prepare_process()?;
+/// let status = std::fs::read_to_string("/proc/self/status")?;
+/// assert!(status.contains("\nSigBlk:\tffff")); // save SIGKILL and SIGSTOP
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn prepare_process() -> Result<Quiet, Errno> {
     let threads = std::fs::read_dir("/proc/self/task")
         .map_err(|_| Errno::ENOSYS)?
@@ -53,11 +62,26 @@ fn reset_dispositions() {
 
 /// `setsid(2)`: leaves the caller's process group and session, so that signals sent to those do not reach it. That it
 /// leads a group already, and cannot, is as good.
+///
+/// ```
+/// linx_sys::process::detach();
+/// assert_eq!(nix::unistd::getpgrp(), nix::unistd::getpid());
+/// ```
 pub fn detach() {
     let _ = nix::unistd::setsid();
 }
 
-/// `setrlimit(2)`: raises the soft limit of descriptors to the hard one; returns the limit as it was, if that changed it.
+/// Raises the soft limit of descriptors to the hard one; returns the limit as it was, if that changed it (`RLIMIT_NOFILE`, `setrlimit(2)`).
+///
+/// # Errors
+/// `EPERM` if the hard limit is above `/proc/sys/fs/nr_open`, to which it was set before that was lowered.
+///
+/// ```
+/// use linx_sys::process::raise_file_limit;
+/// raise_file_limit()?;
+/// assert!(raise_file_limit()?.is_none());
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn raise_file_limit() -> Result<Option<libc::rlimit64>, Errno> {
     use nix::sys::resource::{getrlimit, setrlimit, Resource};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -72,7 +96,20 @@ pub fn raise_file_limit() -> Result<Option<libc::rlimit64>, Errno> {
 }
 
 /// Gives this thread, and so the children it will have, these effective, permitted and inheritable sets
-/// (`capset(2)`). Whatever leaves them takes no privilege.
+/// (`capset(2)`); the namespace owner is not asked. Whatever leaves them takes no privilege.
+///
+/// # Errors
+/// `EPERM` if a capability is to become permitted that is not, or effective that will not be permitted, or inheritable that may not
+/// (`cap_capset` in security/commoncap.c).
+///
+/// ```
+/// use linx_caps::{set::Caps, CapSet};
+/// use linx_sys::process::set_caps;
+/// set_caps(Caps::new())?;
+/// let again = Caps { permitted: CapSet::single(0), ..Caps::new() };
+/// assert_eq!(set_caps(again), Err(nix::errno::Errno::EPERM));
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn set_caps(sets: Caps) -> Result<(), Errno> {
     match crate::caps::set(sets) {
         0.. => Ok(()),
@@ -89,7 +126,20 @@ pub enum End {
     Signaled(i32),
 }
 
-/// How the child ended, leaving it to be reaped; `None` while it lives. `waitid(2)`.
+/// How the child of this pid ended, leaving it to be reaped; `None` while it lives. `waitid(2)` with `WNOWAIT`.
+///
+/// # Errors
+/// `ECHILD` if this process has no such child.
+///
+/// ```
+/// use linx_sys::process::{peek_end, reap, End};
+/// let child = std::process::Command::new("false").spawn()?.id() as i32;
+/// while peek_end(child)?.is_none() {
+///     std::thread::yield_now();
+/// }
+/// assert_eq!(reap(child)?, Some(End::Exited(1)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn peek_end(pid: i32) -> Result<Option<End>, Errno> {
     wait(
         pid,
@@ -97,7 +147,25 @@ pub fn peek_end(pid: i32) -> Result<Option<End>, Errno> {
     )
 }
 
-/// Reaps a child that has ended; `None` while it lives. `waitid(2)`.
+/// Reaps a child that has ended, and says how; `None` while it lives. `waitid(2)`.
+///
+/// # Errors
+/// `ECHILD` if this process has no such child, or has reaped it.
+///
+/// ```
+/// use linx_sys::process::{reap, signal_group, End};
+/// let child = std::process::Command::new("sleep").arg("60").spawn()?.id() as i32;
+/// assert_eq!(reap(child)?, None);
+/// signal_group(child, 9)?;
+/// let end = loop {
+///     if let Some(end) = reap(child)? {
+///         break end;
+///     }
+/// };
+/// assert_eq!(end, End::Signaled(9));
+/// assert_eq!(reap(child), Err(nix::errno::Errno::ECHILD));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn reap(pid: i32) -> Result<Option<End>, Errno> {
     wait(pid, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG)
 }
@@ -128,7 +196,16 @@ fn ended(info: &libc::siginfo_t) -> Option<End> {
     }
 }
 
-/// A descriptor for a process that this one has not reaped, or of any other. `pidfd_open(2)`.
+/// A descriptor for a process that this one has not reaped, or of any other; readable once it has ended. `pidfd_open(2)`.
+///
+/// # Errors
+/// `ESRCH` if there is no such process, `EINVAL` for a pid that is not positive, `EMFILE` when there is no descriptor left.
+///
+/// ```
+/// use linx_sys::process::pidfd_open;
+/// assert!(pidfd_open(std::process::id() as i32).is_ok());
+/// assert_eq!(pidfd_open(0).map(drop), Err(nix::errno::Errno::EINVAL));
+/// ```
 pub fn pidfd_open(pid: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: numbers only; the kernel makes it close-on-exec.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
@@ -136,7 +213,19 @@ pub fn pidfd_open(pid: i32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Signals the process behind a pidfd; `number` may be a real-time signal. `pidfd_send_signal(2)`.
+/// Signals the process behind a pidfd; `number` may be a real-time signal, or 0, which only asks. `pidfd_send_signal(2)`.
+///
+/// # Errors
+/// `ESRCH` once the process is reaped, `EPERM` without the right to signal it (`kill(2)`), `EINVAL` for no number of a signal.
+///
+/// ```
+/// use linx_sys::process::{pidfd_open, signal};
+/// use std::os::fd::AsFd;
+/// let own = pidfd_open(std::process::id() as i32)?;
+/// assert_eq!(signal(own.as_fd(), 0), Ok(()));
+/// assert_eq!(signal(own.as_fd(), 65), Err(nix::errno::Errno::EINVAL));
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn signal(pidfd: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
     let none = std::ptr::null::<libc::siginfo_t>();
     let fd = pidfd.as_raw_fd();
@@ -145,7 +234,19 @@ pub fn signal(pidfd: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
         .map(drop)
 }
 
-/// `kill(2)`: signals the process group that the unreaped child `pid` leads, or the child alone while it leads none yet.
+/// Signals the process group that the unreaped child `pid` leads, or the child alone while it leads none yet. `kill(2)`.
+///
+/// # Errors
+/// `ESRCH` for a pid that is not above 1, or if it has been reaped; `EPERM` if none of the group may be signalled; `EINVAL` for no
+/// number of a signal.
+///
+/// ```
+/// use std::os::unix::process::{CommandExt, ExitStatusExt};
+/// let mut child = std::process::Command::new("sleep").arg("60").process_group(0).spawn()?;
+/// linx_sys::process::signal_group(child.id() as i32, 15)?;
+/// assert_eq!(child.wait()?.signal(), Some(15));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn signal_group(pid: i32, number: i32) -> Result<(), Errno> {
     // -1 and 0 would name far more than a child's group.
     if pid <= 1 {
@@ -160,8 +261,18 @@ pub fn signal_group(pid: i32, number: i32) -> Result<(), Errno> {
 }
 
 /// Whether a child whose close-on-exec descriptors have closed is on its way out rather than in a new program: a process
-/// that exits has let go of its memory by then (`exit_mm` comes before `exit_files`). One that executes is
-/// waited for until it has its new credentials (`exec_update_lock`), so that they can be read from here on.
+/// that exits has let go of its memory by then (`exit_mm` comes before `exit_files` in the kernel's kernel/exit.c), so that
+/// `process_vm_readv(2)` finds none. One that executes is waited for until it has its new credentials
+/// (`exec_update_lock`, `mm_access` in kernel/fork.c), so that they can be read from here on.
+///
+/// ```
+/// let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn()?;
+/// let pid = child.id() as i32;
+/// assert!(!linx_sys::process::is_exiting(pid));
+/// child.wait()?;
+/// assert!(linx_sys::process::is_exiting(pid));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn is_exiting(pid: i32) -> bool {
     let mut byte = 0u8;
     let local = libc::iovec {
@@ -178,8 +289,13 @@ pub fn is_exiting(pid: i32) -> bool {
     Errno::result(result) == Err(Errno::ESRCH)
 }
 
-/// Whether an unreaped child, dead or alive, has ever called exec successfully (`PF_FORKNOEXEC` in
-/// `/proc/PID/stat`, `proc(5)`).
+/// Whether an unreaped child, dead or alive, has ever called exec successfully (`PF_FORKNOEXEC` among the flags in
+/// `/proc/PID/stat`, `proc_pid_stat(5)`; include/linux/sched.h). `false` if there is no such process.
+///
+/// ```
+/// assert!(linx_sys::process::has_execed(std::process::id() as i32));
+/// assert!(!linx_sys::process::has_execed(0));
+/// ```
 pub fn has_execed(pid: i32) -> bool {
     const PF_FORKNOEXEC: u64 = 0x40;
     let flags = stat_fields(pid).and_then(|fields| fields.get(6)?.parse::<u64>().ok());
@@ -196,6 +312,12 @@ pub struct Kin {
 }
 
 /// Where a process stands among others; `None` if it is gone. `/proc/PID/stat`, `proc_pid_stat(5)`.
+///
+/// ```
+/// let own = linx_sys::process::kin(std::process::id() as i32);
+/// assert_eq!(own.map(|kin| kin.parent as u32), Some(std::os::unix::process::parent_id()));
+/// assert_eq!(linx_sys::process::kin(0), None);
+/// ```
 pub fn kin(pid: i32) -> Option<Kin> {
     let fields = stat_fields(pid)?;
     let number = |n: usize| fields.get(n)?.parse().ok();
@@ -206,12 +328,25 @@ pub fn kin(pid: i32) -> Option<Kin> {
 }
 
 /// The time since boot, on the clock that says when processes started (`CLOCK_BOOTTIME`, `clock_gettime(2)`).
+///
+/// ```
+/// use linx_sys::process::since_boot;
+/// let earlier = since_boot();
+/// assert!(!earlier.is_zero() && earlier <= since_boot());
+/// ```
 pub fn since_boot() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }
 
-/// Whether a process had started when that much time had passed since boot. It is known to a hundredth of a second
-/// (`proc_pid_stat(5)`, whose clock ticks are that long).
+/// Whether a process had started when that much time had passed since boot; `false` if there is none. It is known to a hundredth
+/// of a second (`proc_pid_stat(5)`, whose clock ticks are that long).
+///
+/// ```
+/// use linx_sys::process::{since_boot, started_by};
+/// let own = std::process::id() as i32;
+/// assert!(started_by(own, since_boot()));
+/// assert!(!started_by(own, std::time::Duration::ZERO));
+/// ```
 pub fn started_by(pid: i32, moment: Duration) -> bool {
     const TICK: u64 = 10;
     let ticks = stat_fields(pid).and_then(|fields| fields.get(19)?.parse::<u64>().ok());
@@ -230,6 +365,13 @@ fn stat_fields(pid: i32) -> Option<Vec<String>> {
 ///
 /// # Errors
 /// `EINVAL` from a kernel older than 2.6.26.
+///
+/// ```
+/// use linx_caps::securebits::Securebits;
+/// let bits = Securebits::from_bits(linx_sys::process::securebits()?);
+/// assert!(Securebits::KNOWN.contains(bits));
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn securebits() -> Result<u32, Errno> {
     prctl(libc::PR_GET_SECUREBITS, 0).map(|bits| bits as u32)
 }

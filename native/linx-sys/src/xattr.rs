@@ -46,6 +46,13 @@ pub fn open_regular(path: &Path) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// `ENODATA` if there is none, `EOPNOTSUPP` from a file system without attributes, `EOVERFLOW` if it is for a
 /// user namespace that has no id in the present one, `ENOSYS` without procfs; see getxattr(2).
+///
+/// ```
+/// use linx_sys::xattr::{get, open_regular};
+/// let passwd = open_regular(std::path::Path::new("/etc/passwd"))?;
+/// assert_eq!(get(&passwd), Err(nix::errno::Errno::ENODATA));
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn get(fd: impl AsFd) -> Result<Vec<u8>, Errno> {
     let path = magic_link(fd.as_fd())?;
     let mut room = [0u8; ROOM];
@@ -62,11 +69,18 @@ pub fn get(fd: impl AsFd) -> Result<Vec<u8>, Errno> {
     Ok(room.get(..length).unwrap_or_default().to_vec())
 }
 
-/// Replaces the attribute.
+/// Replaces the attribute, by bytes as [`linx_caps::xattr::encode`] makes them.
 ///
 /// # Errors
 /// `EPERM` without `CAP_SETFCAP`, `EINVAL` for bytes the kernel does not take, `EOPNOTSUPP`, `EROFS`, `ENOSYS`
 /// without procfs; see setxattr(2).
+///
+/// ```
+/// use linx_sys::xattr::{open_regular, set};
+/// let own_program = open_regular(&std::env::current_exe()?)?;
+/// assert_eq!(set(&own_program, b"no capabilities"), Err(nix::errno::Errno::EINVAL));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn set(fd: impl AsFd, value: &[u8]) -> Result<(), Errno> {
     let path = magic_link(fd.as_fd())?;
     // SAFETY: both strings end in a zero byte, and the kernel reads no more than the slice's length.
@@ -86,6 +100,14 @@ pub fn set(fd: impl AsFd, value: &[u8]) -> Result<(), Errno> {
 ///
 /// # Errors
 /// `ENODATA` if there is none, and those of [`set`]; see removexattr(2).
+///
+/// ```
+/// use linx_sys::xattr::{open_regular, remove};
+/// use nix::errno::Errno::{ENODATA, EPERM};
+/// let own_program = open_regular(&std::env::current_exe()?)?;
+/// assert!(matches!(remove(&own_program), Err(ENODATA | EPERM)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn remove(fd: impl AsFd) -> Result<(), Errno> {
     let path = magic_link(fd.as_fd())?;
     // SAFETY: both strings end in a zero byte.

@@ -11,6 +11,9 @@
 //! at exec the new memory is in place before close-on-exec descriptors are closed (`begin_new_exec` in
 //! `fs/exec.c`), at exit memory goes before descriptors do (`do_exit` in `kernel/exit.c`). A [`Child`] dropped
 //! before that leaks its image.
+//!
+//! The examples begin with `example.rs` beside this file: `launcher()` makes this process fit and a launcher, `plan(auto_proceed)`
+//! runs `true`, and `next(child)` waits for the child's next report.
 
 mod block;
 mod calls;
@@ -99,7 +102,19 @@ pub struct Child {
 }
 
 impl Launcher {
-    /// Reserves what children will need. `EBUSY` if descriptors 16 to 79 are not free.
+    /// Reserves what children will need: descriptors 16 to 79.
+    ///
+    /// # Errors
+    /// `EBUSY` if one of these is not free, `EBADF` if so many are not allowed (`RLIMIT_NOFILE`, `dup(2)`).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let launcher = launcher()?;
+    /// assert!(std::fs::exists("/proc/self/fd/79").is_ok_and(|taken| taken));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(launch: Launch, quiet: crate::process::Quiet) -> Result<Self, Errno> {
         Ok(Launcher {
             launch,
@@ -109,10 +124,24 @@ impl Launcher {
         })
     }
 
-    /// Starts a child; it runs on by itself to the checkpoint. Returns it with its pidfd.
+    /// Starts a child (`clone3` in `clone(2)`); it runs on by itself to the checkpoint. Returns it with its pidfd.
     ///
     /// `others` is how many more of its kind the caller keeps descriptors of. Where they are few, a copy of the descriptor
     /// table costs less than to lend a bank and be told that it is free again.
+    ///
+    /// # Errors
+    /// `EAGAIN` when there may be no more processes, `ENOMEM`, `EMFILE`; `EPERM` without the right to a fresh namespace. What
+    /// the child itself is refused comes as [`Report::Failed`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(false), 0)?;
+    /// assert_eq!(next(&mut child), Ok(Report::Ready(child.pid())));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn launch(&mut self, plan: Plan, others: usize) -> Result<(Child, OwnedFd), Errno> {
         let close = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, close)?;
@@ -189,13 +218,40 @@ impl Launcher {
         Ok((pid as i32, pidfd, image))
     }
 
-    /// Closes the parent's copies of descriptors lent to children that have them by now. To be called
-    /// when a child has reported for the first time.
+    /// Closes the parent's copies of descriptors lent to children that have them by now (`CLOSE_RANGE_UNSHARE` in
+    /// `close_range(2)`). To be called when a child has reported for the first time.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(false), 256)?;
+    /// next(&mut child)?;
+    /// launcher.settle();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn settle(&mut self) {
         self.slots.take_back();
     }
 
-    /// To be called when the child is thought to be gone: makes sure that it is, and closes what was lent to it.
+    /// To be called when the child is thought to be gone: makes sure that it is, and closes what was lent to it. The child
+    /// is not reaped by that ([`crate::process::peek_end`], `waitid(2)`).
+    ///
+    /// # Errors
+    /// `ECHILD` if it has been reaped before.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, pidfd) = launcher.launch(plan(false), 0)?;
+    /// linx_sys::process::signal(pidfd.as_fd(), 9)?;
+    /// while next(&mut child)? != Report::HungUp {}
+    /// launcher.gone(&mut child)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn gone(&mut self, child: &mut Child) -> Result<(), Errno> {
         if crate::process::peek_end(child.pid)?.is_some() {
             // A process that can be reaped has let go of everything.
@@ -207,7 +263,18 @@ impl Launcher {
         Ok(())
     }
 
-    /// Takes back the memory of a child that has hung up.
+    /// Takes back the memory of a child that has hung up, for the next one. That of any other is left to it, and leaks.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(true), 0)?;
+    /// while next(&mut child)? != Report::HungUp {}
+    /// launcher.recycle(child);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recycle(&mut self, mut child: Child) {
         if child.hung_up && self.spare.len() < SPARE_SLABS {
             self.spare.extend(child.image.take().map(Image::into_slab));
@@ -232,23 +299,69 @@ fn clone_args(fresh: u64, pidfd: &mut libc::c_int) -> libc::clone_args {
 }
 
 impl Child {
-    /// The pid, as this process sees it.
+    /// The pid, as this process sees it; another one after [`Report::Forked`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (child, _pidfd) = launcher.launch(plan(false), 0)?;
+    /// let kin = linx_sys::process::kin(child.pid());
+    /// assert_eq!(kin.map(|kin| kin.parent as u32), Some(std::process::id()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// Becomes readable when the child has something to tell.
+    /// A socket that becomes readable when the child has something to tell, and stays so from its exec or end on (`unix(7)`).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (child, _pidfd) = launcher.launch(plan(false), 0)?;
+    /// let poller = Poller::new()?;
+    /// poller.watch(child.control(), EpollFlags::EPOLLIN, 0)?;
+    /// assert_eq!(poller.wait(&mut [EpollEvent::empty()], None), Ok(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn control(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
 
-    /// Whether it waits at the checkpoint. One that execs by itself needs memory in common with its parent, and
-    /// [`Plan::auto_proceed`].
+    /// Whether it waits at the checkpoint. One that execs by itself needs memory in common with its parent (`CLONE_VM`,
+    /// `clone(2)`), and [`Plan::auto_proceed`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// assert!(launcher.launch(plan(false), 0)?.0.waits());
+    /// assert!(!launcher.launch(plan(true), 0)?.0.waits());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn waits(&self) -> bool {
         self.fate().is_none()
     }
 
-    /// Takes back the leave to exec that a child has which does not wait. `false` when it has made use of it.
+    /// Takes back the leave to exec that a child has which does not wait. `false` when it has made use of it. Who has been
+    /// answered once is answered the same for ever.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(true), 0)?;
+    /// let withdrawn = child.withdraw();
+    /// let ran = next(&mut child)? == Report::Ready(child.pid()) && !child.withdraw();
+    /// assert_eq!(ran, !withdrawn);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn withdraw(&self) -> bool {
         self.fate().is_none_or(Fate::withdraw)
     }
@@ -258,6 +371,20 @@ impl Child {
     }
 
     /// The next report, or `None` if there is none yet. After [`Report::HungUp`] there is no other.
+    ///
+    /// # Errors
+    /// Those of `recv(2)`, save the ones that only say that there is nothing yet, or nothing more.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(false), 0)?;
+    /// assert_eq!(next(&mut child), Ok(Report::Ready(child.pid())));
+    /// assert_eq!(child.receive(), Ok(None)); // It waits.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn receive(&mut self) -> Result<Option<Report>, Errno> {
         if let Some(held) = self.held.take() {
             return Ok(Some(held));
@@ -315,17 +442,57 @@ impl Child {
     }
 
     /// Gives the parked child an order. `false` when some of it waits for [`Child::flush`].
+    ///
+    /// # Errors
+    /// Those of `send(2)`: `EPIPE` from a child that is gone or has exec'd.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(false), 0)?;
+    /// assert_eq!(child.send(&Order::Step(Step::SetNoNewPrivs, Stage::NoNewPrivs)), Ok(true));
+    /// assert_eq!(child.send(&Order::Proceed), Ok(true));
+    /// while next(&mut child)? != Report::HungUp {}
+    /// assert_eq!(child.send(&Order::Sync), Err(Errno::EPIPE));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn send(&mut self, order: &Order) -> Result<bool, Errno> {
         self.unsent.extend_from_slice(&order.to_bytes());
         self.flush()
     }
 
-    /// Whether orders wait for [`Child::flush`].
+    /// Whether orders wait for [`Child::flush`], since the socket has no room for them (`unix(7)`).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(false), 0)?;
+    /// while child.send(&Order::Sync)? {}
+    /// assert!(child.has_unsent());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()
     }
 
     /// Sends what is waiting, as far as the socket takes it; `true` when nothing is left.
+    ///
+    /// # Errors
+    /// As of [`Child::send`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
+    /// # fn main() -> Result<(), Errno> {
+    /// let mut launcher = launcher()?;
+    /// let (mut child, _pidfd) = launcher.launch(plan(false), 0)?;
+    /// assert_eq!(child.flush(), Ok(true));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn flush(&mut self) -> Result<bool, Errno> {
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
         while !self.unsent.is_empty() {

@@ -58,7 +58,7 @@ impl Namespace {
     ];
 
     /// The `CLONE_NEW*` flag, as `clone(2)` and `setns(2)` take it.
-    pub fn flag(self) -> u64 {
+    pub(super) fn flag(self) -> u64 {
         let flag = match self {
             Namespace::User => libc::CLONE_NEWUSER,
             Namespace::Mount => libc::CLONE_NEWNS,
@@ -72,15 +72,20 @@ impl Namespace {
         flag as u64
     }
 
-    /// The name below `/proc/PID/ns`.
-    pub fn file(self) -> &'static str {
+    /// The name below `/proc/PID/ns` (`namespaces(7)`).
+    pub(crate) fn file(self) -> &'static str {
         match self {
             Namespace::Mount => "mnt",
             other => other.name(),
         }
     }
 
-    /// The name that users know it by.
+    /// The name that users know it by: that of the kind in `namespaces(7)`, in lower case.
+    ///
+    /// ```
+    /// use linx_sys::child::Namespace;
+    /// assert_eq!(Namespace::Mount.name(), "mount");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Namespace::User => "user",
@@ -139,7 +144,13 @@ impl Stage {
         Self::all().nth(code as usize).unwrap_or(Stage::Protocol)
     }
 
-    /// The stage as an atom's text, e.g. `cap_drop_bounding`.
+    /// The stage as an atom's text, as docs/PROTOCOL.md lists them.
+    ///
+    /// ```
+    /// use linx_sys::child::{Namespace, Stage};
+    /// assert_eq!(Stage::DropBounding.name(), "cap_drop_bounding");
+    /// assert_eq!(Stage::SetNs(Namespace::Net).name(), "setns_net");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Stage::Clone => "clone",
