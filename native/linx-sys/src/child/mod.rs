@@ -12,6 +12,10 @@
 //! `fs/exec.c`), at exit memory goes before descriptors do (`do_exit` in `kernel/exit.c`). A [`Child`] dropped
 //! before that leaks its image.
 //!
+//! The descriptor table is a copy as long as there are few children beside it; where there are many, it is the parent's own at
+//! first (`slots`). A child that does not wait at the checkpoint tells nothing of it: whether it execs or is taken
+//! back is decided in the memory it shares (`fate`).
+//!
 //! The examples begin with `example.rs` beside this file: `launcher()` makes this process fit and a launcher, `plan(auto_proceed)`
 //! runs `true`, and `next(child)` waits for the child's next report.
 
