@@ -6,7 +6,8 @@ use crate::table::KNOWN_MASK;
 
 /// A set of capabilities: bit `n` for capability `n`, unnamed bits included.
 ///
-/// Bits are numbers below 64; a larger one is in no set, and inserting it changes nothing.
+/// Bits are numbers below 64; a larger one is in no set, and inserting it changes nothing. The operations are those on
+/// `kernel_cap_t` in the kernel's include/linux/capability.h, and those that sets have beside.
 ///
 /// ```
 /// use linx_caps::{Cap, CapSet};
@@ -28,7 +29,7 @@ impl CapSet {
     /// Every capability that has a name in the table ([`KNOWN_MASK`]).
     pub const KNOWN: CapSet = CapSet(KNOWN_MASK);
 
-    /// The empty set, as a function for callers that pass one.
+    /// The empty set (`CAP_EMPTY_SET` in include/linux/capability.h), as a function for callers that pass one.
     ///
     /// ```
     /// assert!(linx_caps::CapSet::empty().is_empty());
@@ -37,7 +38,7 @@ impl CapSet {
         CapSet::EMPTY
     }
 
-    /// Every named capability, as a function for callers that pass one.
+    /// Every capability named in include/uapi/linux/capability.h, as a function for callers that pass one.
     ///
     /// ```
     /// use linx_caps::{CapSet, KNOWN_MASK};
@@ -69,7 +70,7 @@ impl CapSet {
         self.0
     }
 
-    /// The set of one capability; empty if `bit` is 64 or more.
+    /// The set of one capability; empty if `bit` is 64 or more, as in a mask of `proc_pid_status(5)`.
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -99,7 +100,7 @@ impl CapSet {
         }
     }
 
-    /// Whether the set holds nothing.
+    /// Whether the set holds nothing (`cap_isclear` in include/linux/capability.h).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -110,7 +111,7 @@ impl CapSet {
         self.0 == 0
     }
 
-    /// How many capabilities the set holds.
+    /// How many capabilities the set holds: the bits set in its mask (`proc_pid_status(5)`), 0 to 64.
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -120,7 +121,7 @@ impl CapSet {
         self.0.count_ones() as usize
     }
 
-    /// Whether `bit` is in the set.
+    /// Whether `bit` is in the set (`cap_raised` in include/linux/capability.h).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -131,7 +132,7 @@ impl CapSet {
         self.0 & CapSet::single(bit).0 != 0
     }
 
-    /// Adds `bit`; true if it was not in the set before.
+    /// Adds `bit` (`cap_raise` in include/linux/capability.h); true if it was not in the set before.
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -146,7 +147,7 @@ impl CapSet {
         *self != before
     }
 
-    /// Takes `bit` out; true if it was in the set before.
+    /// Takes `bit` out (`cap_lower` in include/linux/capability.h); true if it was in the set before.
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -160,7 +161,7 @@ impl CapSet {
         *self != before
     }
 
-    /// What is in either set.
+    /// What is in either set (`cap_combine` in include/linux/capability.h).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -172,7 +173,7 @@ impl CapSet {
         CapSet(self.0 | other.0)
     }
 
-    /// What is in both sets.
+    /// What is in both sets (`cap_intersect` in include/linux/capability.h).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -184,7 +185,7 @@ impl CapSet {
         CapSet(self.0 & other.0)
     }
 
-    /// What is in this set and not in the other.
+    /// What is in this set and not in the other (`cap_drop` in include/linux/capability.h).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -196,7 +197,7 @@ impl CapSet {
         CapSet(self.0 & !other.0)
     }
 
-    /// What is in exactly one of the sets.
+    /// What is in exactly one of the sets: where cap_compare(3) would find that they differ.
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -207,7 +208,7 @@ impl CapSet {
         CapSet(self.0 ^ other.0)
     }
 
-    /// What is not in the set, of all 64 bits.
+    /// What is not in the set, of all 64 bits: what is to be blocked where this is to stay (cap_iab_fill(3)).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -218,7 +219,7 @@ impl CapSet {
         CapSet(!self.0)
     }
 
-    /// Whether every member is also in `other`.
+    /// Whether every member is also in `other` (`cap_issubset` in include/linux/capability.h).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -229,7 +230,8 @@ impl CapSet {
         self.0 & !other.0 == 0
     }
 
-    /// The members without a name in the table: those of a newer kernel.
+    /// The members without a name in the table: those of a newer kernel (beyond `CAP_LAST_CAP` in
+    /// include/uapi/linux/capability.h).
     ///
     /// ```
     /// use linx_caps::CapSet;
@@ -240,7 +242,7 @@ impl CapSet {
         self.difference(CapSet::KNOWN)
     }
 
-    /// The members, ascending.
+    /// The members, ascending: the bits set in its mask (`proc_pid_status(5)`).
     ///
     /// ```
     /// use linx_caps::CapSet;

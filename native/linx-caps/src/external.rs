@@ -42,7 +42,7 @@ pub enum ExternalError {
     },
 }
 
-/// Writes the binary form. Each flag gets as many bytes as it needs, and at least `min_length`
+/// Writes the binary form (cap_copy_ext(3)). Each flag gets as many bytes as it needs, and at least `min_length`
 /// ([`DEFAULT_MIN_LENGTH`] is what C writes).
 ///
 /// # Errors
@@ -78,7 +78,7 @@ fn bytes_of(set: CapSet) -> u8 {
     set.iter().next_back().map_or(0, |highest| highest / 8 + 1)
 }
 
-/// Reads the binary form. A length of 0 is the empty triple.
+/// Reads the binary form (cap_copy_int(3)). A length of 0 is the empty triple.
 ///
 /// # Errors
 /// Another magic, too few or too many bytes, flags longer than 64 bits (which C ignores).

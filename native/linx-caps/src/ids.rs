@@ -20,7 +20,7 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Four times the same id.
+    /// Four times the same id, as of a thread that never changed any (credentials(7)).
     ///
     /// ```
     /// assert_eq!(linx_caps::Ids::all(33).saved, 33);

@@ -29,7 +29,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The mode of a process (`cap_get_mode`).
+    /// The mode of a process (cap_get_mode(3)).
     ///
     /// ```
     /// use linx_caps::{mode::Mode, securebits::Securebits, State};
@@ -55,7 +55,7 @@ impl Mode {
         }
     }
 
-    /// The steps that bring a thread into the mode (`cap_set_mode`); [`Mode::Uncertain`] is no
+    /// The steps that bring a thread into the mode (cap_set_mode(3)); [`Mode::Uncertain`] is no
     /// mode to enter and has none. The effective set ends empty, whatever it was.
     ///
     /// ```
@@ -90,7 +90,7 @@ impl Mode {
         Some(steps)
     }
 
-    /// Whether entering the mode empties this vector of a thread, so that who wants both asks for
+    /// Whether entering the mode (cap_set_mode(3)) empties this vector of a thread, so that who wants both asks for
     /// what cannot be. `Bound` is what is *blocked*: no mode unblocks anything.
     ///
     /// ```
@@ -122,7 +122,8 @@ impl Mode {
         self.name().to_ascii_lowercase()
     }
 
-    /// The mode to enter of a [`word`](Mode::word).
+    /// The mode to enter of a [`word`](Mode::word); `None` for all else, and for `uncertain`, which cap_set_mode(3)
+    /// does not enter either.
     ///
     /// ```
     /// use linx_caps::mode::Mode;

@@ -8,7 +8,8 @@ const MAX_LEN: usize = 40;
 /// The capability name nearest to a misspelt one, or `None` if none is near.
 ///
 /// Case is ignored, and the `cap_` prefix may be missing. Near means at most one edit (insert,
-/// delete, replace, swap of neighbours) for every three letters.
+/// delete, replace, swap of neighbours: the optimal string alignment distance) for every three letters. The names are
+/// those of capabilities(7); of several equally near it is the one with the lowest bit.
 ///
 /// ```
 /// use linx_caps::nearest_name;

@@ -128,7 +128,8 @@ impl Privilege {
         }
     }
 
-    /// The step that raises the capability, if it is permitted.
+    /// The step that raises the capability, if it is permitted, as libcap does before it needs one (`cap_setuid` and others
+    /// in libcap's cap_proc.c).
     ///
     /// ```
     /// use linx_caps::{plan::{Privilege, Step}, Cap, CapSet};
@@ -185,7 +186,7 @@ pub fn chroot(path: CString) -> Vec<Step> {
 }
 
 /// At most these capabilities in every set, now and after the execve of a plain file, whoever
-/// executes it.
+/// executes it (capabilities(7), "Transformation of capabilities during execve()").
 ///
 /// ```
 /// use linx_caps::{plan::{self, Step}, CapSet};

@@ -63,7 +63,7 @@ impl Securebits {
     pub const UNPRIVILEGED: Securebits =
         locked(Securebits::EXEC_RESTRICT_FILE.union(Securebits::EXEC_DENY_INTERACTIVE));
 
-    /// From the number of `PR_GET_SECUREBITS`.
+    /// From the number of `PR_GET_SECUREBITS` (prctl(2)).
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;
@@ -74,7 +74,7 @@ impl Securebits {
         Securebits(bits)
     }
 
-    /// The number for `PR_SET_SECUREBITS`.
+    /// The number for `PR_SET_SECUREBITS` (prctl(2)).
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;
@@ -84,7 +84,7 @@ impl Securebits {
         self.0
     }
 
-    /// The locks of these flags.
+    /// The locks of these flags: for each the next higher bit (`linux/securebits.h`).
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;
@@ -95,7 +95,7 @@ impl Securebits {
         Securebits((self.0 & !Securebits::LOCKS.0) << 1)
     }
 
-    /// Bits of either.
+    /// Bits of either, as prctl(2) takes several `SECBIT_` constants.
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;
@@ -106,7 +106,7 @@ impl Securebits {
         Securebits(self.0 | other.0)
     }
 
-    /// Bits of this that are not in the other.
+    /// Bits of this that are not in the other (of the constants in `linux/securebits.h`).
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;
@@ -117,7 +117,7 @@ impl Securebits {
         Securebits(self.0 & !other.0)
     }
 
-    /// Whether every bit of `other` is set.
+    /// Whether every bit of `other` is set (`issecure` in the kernel's include/linux/securebits.h, for one bit).
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;
@@ -141,7 +141,7 @@ impl Securebits {
         uid == 0 && !self.contains(Securebits::NOROOT)
     }
 
-    /// The names of the set bits, from the lowest up; bits without a name are left out.
+    /// The names of the set bits (`SECBIT_…` in capabilities(7)), from the lowest up; bits without a name are left out.
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;
@@ -154,7 +154,7 @@ impl Securebits {
             .map(|(_, name)| *name)
     }
 
-    /// The bit of a name of [`names`](Securebits::names).
+    /// The bit of a name of [`names`](Securebits::names), which must be exact (`SECBIT_…` in capabilities(7)).
     ///
     /// ```
     /// use linx_caps::securebits::Securebits;

@@ -31,7 +31,7 @@ impl Flag {
         }
     }
 
-    /// The flag of a letter, which is lower case.
+    /// The flag of a letter, which is lower case (cap_from_text(3)).
     ///
     /// ```
     /// use linx_caps::set::Flag;
@@ -91,7 +91,7 @@ impl Caps {
         }
     }
 
-    /// All capabilities that have a flag.
+    /// All capabilities that have a flag (cap_get_flag(3) of each).
     ///
     /// ```
     /// use linx_caps::{set::{Caps, Flag}, CapSet};
@@ -219,7 +219,7 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// Whether the two differ in this flag.
+    /// Whether the two differ in this flag (`CAP_DIFFERS` in cap_compare(3)).
     ///
     /// ```
     /// use linx_caps::set::{Diff, Flag};
@@ -233,7 +233,7 @@ impl Diff {
         }
     }
 
-    /// Whether the two agree in every flag.
+    /// Whether the two agree in every flag, for which cap_compare(3) answers 0.
     ///
     /// ```
     /// use linx_caps::set::Caps;

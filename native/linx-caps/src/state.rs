@@ -24,7 +24,7 @@ pub struct State {
 }
 
 impl State {
-    /// Everything in any of the five sets.
+    /// Everything in any of the five sets (`Cap…` in proc_pid_status(5)).
     ///
     /// ```
     /// use linx_caps::{CapSet, State};

@@ -28,7 +28,7 @@ impl Revision {
         }
     }
 
-    /// The number in the attribute's highest byte.
+    /// The number in the attribute's highest byte, 1 to 3 (`VFS_CAP_REVISION_MASK` in `linux/capability.h`).
     ///
     /// ```
     /// use linx_caps::xattr::Revision;
@@ -111,7 +111,7 @@ pub enum XattrError {
     },
 }
 
-/// Reads an attribute of any revision.
+/// Reads an attribute of any revision (`struct vfs_ns_cap_data` in `linux/capability.h`; little-endian words).
 ///
 /// # Errors
 /// An unknown revision or flag, a wrong size.
@@ -152,7 +152,7 @@ pub fn decode(bytes: &[u8]) -> Result<FileCaps, XattrError> {
     })
 }
 
-/// Writes an attribute of revision 2 or 3.
+/// Writes an attribute of revision 2 or 3 (`struct vfs_ns_cap_data` in `linux/capability.h`; little-endian words).
 ///
 /// # Errors
 /// Revision 1; a rootid in revision 2.

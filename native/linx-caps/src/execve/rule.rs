@@ -43,7 +43,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The rule in one word.
+    /// The rule in one word, lower case. The words are Linx's: capabilities(7) has the rules without names.
     ///
     /// ```
     /// use linx_caps::execve::Rule;
@@ -53,7 +53,7 @@ impl Rule {
         self.words().name
     }
 
-    /// The rule as a formula.
+    /// The rule as a formula, in the manner of capabilities(7), "Transformation of capabilities during execve()".
     ///
     /// ```
     /// use linx_caps::execve::Rule;
@@ -63,7 +63,8 @@ impl Rule {
         self.words().formula
     }
 
-    /// What it means that the rule applied, or that it did not.
+    /// What it means that the rule applied (`fired`), or that it did not: one line in words of what
+    /// security/commoncap.c does.
     ///
     /// ```
     /// use linx_caps::execve::Rule;

@@ -86,7 +86,7 @@ impl Iab {
         iab
     }
 
-    /// One of the vectors.
+    /// One of the vectors (cap_iab_get_vector(3) of each capability).
     ///
     /// ```
     /// use linx_caps::iab::{from_text, Vector};
@@ -212,7 +212,7 @@ pub struct IabDiff {
 }
 
 impl IabDiff {
-    /// Whether the two differ in this vector.
+    /// Whether the two differ in this vector (`CAP_IAB_DIFFERS` in cap_iab_compare(3)).
     ///
     /// ```
     /// use linx_caps::iab::{IabDiff, Vector};
@@ -226,7 +226,7 @@ impl IabDiff {
         }
     }
 
-    /// Whether the two agree in every vector.
+    /// Whether the two agree in every vector, for which cap_iab_compare(3) answers 0.
     ///
     /// ```
     /// use linx_caps::iab::Iab;

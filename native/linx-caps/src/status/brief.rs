@@ -2,7 +2,7 @@
 
 use super::{cap_lines::parse_caps, split_key, status_error::StatusError, Status};
 
-/// Reads the five sets, and `Name`, `PPid` and `Uid`, which the kernel writes before most of the rest;
+/// Reads the five sets, and `Name`, `PPid` and `Uid` (proc_pid_status(5)), which the kernel writes before most of the rest;
 /// what follows the last of these is looked at for the sets only. Time is linear in the text's length.
 ///
 /// The other fields are `None`.

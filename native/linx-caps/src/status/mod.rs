@@ -42,7 +42,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// The five sets.
+    /// The five sets, from the `Cap…` lines (proc_pid_status(5)).
     ///
     /// ```
     /// use linx_caps::status;
@@ -62,7 +62,7 @@ impl Status {
     }
 }
 
-/// Reads a whole status text. Time is linear in its length.
+/// Reads a whole status text (proc_pid_status(5)). Time is linear in its length.
 ///
 /// Keys may come in any order, values after tabs or spaces, hex in either case. Where only the
 /// five sets matter, [`parse_caps`] does it without allocating.
