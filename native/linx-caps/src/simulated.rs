@@ -32,7 +32,7 @@ fn only_if(allowed: bool) -> Taken {
 
 impl Thread {
     /// A thread that may do everything.
-    pub fn root() -> Thread {
+    pub(crate) fn root() -> Thread {
         Thread {
             uid: 0,
             state: State {
@@ -47,7 +47,7 @@ impl Thread {
         }
     }
 
-    pub fn take_all(&mut self, steps: &[Step]) -> Taken {
+    pub(crate) fn take_all(&mut self, steps: &[Step]) -> Taken {
         steps.iter().try_for_each(|step| self.take(step))
     }
 
@@ -177,13 +177,13 @@ impl Thread {
 }
 
 /// Sets that are often all or nothing, and often hold what privileges need.
-pub fn any_set() -> impl Strategy<Value = CapSet> {
+pub(crate) fn any_set() -> impl Strategy<Value = CapSet> {
     let some = any::<u64>().prop_map(|bits| CapSet::from_bits(bits).intersection(CapSet::KNOWN));
     prop_oneof![Just(CapSet::EMPTY), Just(CapSet::KNOWN), some]
 }
 
 /// Threads as the kernel can have them: of root and others, under any secure bits.
-pub fn any_thread() -> impl Strategy<Value = Thread> {
+pub(crate) fn any_thread() -> impl Strategy<Value = Thread> {
     let sets = [any_set(), any_set(), any_set(), any_set(), any_set()];
     let rest = (0u32..2, 0u32..0x1000, any::<bool>());
     (sets, rest).prop_map(|(sets, (uid, securebits, no_new_privs))| {

@@ -11,22 +11,22 @@ const WITHDRAWN: u8 = 2;
 pub(super) struct Fate(AtomicU8);
 
 impl Fate {
-    pub const fn open() -> Self {
+    pub(super) const fn open() -> Self {
         Fate(AtomicU8::new(OPEN))
     }
 
     /// The child is about to exec. `false` if it must not.
     #[inline(always)]
-    pub fn commit(&self) -> bool {
+    pub(super) fn commit(&self) -> bool {
         self.decide(COMMITTED)
     }
 
     /// The parent takes the launch back. `false` if it is too late.
-    pub fn withdraw(&self) -> bool {
+    pub(super) fn withdraw(&self) -> bool {
         self.decide(WITHDRAWN) || self.0.load(Ordering::Acquire) == WITHDRAWN
     }
 
-    pub fn is_committed(&self) -> bool {
+    pub(super) fn is_committed(&self) -> bool {
         self.0.load(Ordering::Acquire) == COMMITTED
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Slab {
 }
 
 impl Slab {
-    pub fn new() -> Result<Self, Errno> {
+    pub(super) fn new() -> Result<Self, Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new anonymous mapping, at an address of the kernel's choice.
@@ -46,11 +46,11 @@ impl Slab {
     }
 
     /// Lowest address and length of the stack, as `clone3(2)` takes them. The end is page-aligned.
-    pub fn stack(&self) -> (u64, u64) {
+    pub(super) fn stack(&self) -> (u64, u64) {
         (self.base.wrapping_add(GUARD) as u64, STACK as u64)
     }
 
-    pub fn scratch(&self) -> (*mut u8, usize) {
+    pub(super) fn scratch(&self) -> (*mut u8, usize) {
         (self.base.wrapping_add(GUARD + STACK), SCRATCH)
     }
 }

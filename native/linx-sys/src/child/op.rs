@@ -88,7 +88,7 @@ pub(super) struct Instruction {
 }
 
 impl Instruction {
-    pub fn new(stage: Stage, op: Op) -> Self {
+    pub(super) fn new(stage: Stage, op: Op) -> Self {
         Instruction {
             op,
             stage: stage.code(),
@@ -132,7 +132,7 @@ impl Record {
     pub const PROCEED: u32 = 15;
     pub const SIZE: usize = size_of::<Record>();
 
-    pub const fn plain(code: u32) -> Record {
+    pub(super) const fn plain(code: u32) -> Record {
         Record {
             code,
             stage: 0,

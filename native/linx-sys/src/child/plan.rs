@@ -109,7 +109,7 @@ pub(super) struct Image {
 
 impl Image {
     /// Lays `plan` out. `control` is the child's end of the control socket; `shared` says that the child shares this memory.
-    pub fn new(
+    pub(super) fn new(
         plan: Plan,
         control: &OwnedFd,
         mut table: Table<'_>,
@@ -157,7 +157,7 @@ impl Image {
     }
 
     /// Closes the parent's descriptors that were for the child alone, once it has its own.
-    pub fn close_sources(&mut self) {
+    pub(super) fn close_sources(&mut self) {
         self.plan.join.clear();
         for source in &mut self.plan.stdio {
             // Only these: the path of a file to open is still read by the child.
@@ -168,12 +168,12 @@ impl Image {
     }
 
     /// Present if the child is to exec by itself.
-    pub fn fate(&self) -> Option<&Fate> {
+    pub(super) fn fate(&self) -> Option<&Fate> {
         self.fate.as_deref()
     }
 
     /// The memory, for another child.
-    pub fn into_slab(self) -> Slab {
+    pub(super) fn into_slab(self) -> Slab {
         self.slab
     }
 }

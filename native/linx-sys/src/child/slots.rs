@@ -50,7 +50,7 @@ pub(super) struct Loan {
 
 impl Slots {
     /// Reserves the numbers. `EBUSY` if one of them is in use.
-    pub fn reserve() -> Result<Self, Errno> {
+    pub(super) fn reserve() -> Result<Self, Errno> {
         let filler = open("/dev/null", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
         for fd in FIRST..END as RawFd {
             // SAFETY: F_GETFD only asks whether the number is in use.
@@ -67,7 +67,7 @@ impl Slots {
     }
 
     /// A free bank, or `None` while every one is lent to a child that has not left the table yet.
-    pub fn lend(&mut self) -> Option<Loan> {
+    pub(super) fn lend(&mut self) -> Option<Loan> {
         self.take_back();
         let bank = self.banks.iter().position(|bank| bank.loan.is_none())?;
         self.loans += 1;
@@ -80,7 +80,7 @@ impl Slots {
     }
 
     /// Puts a copy of `fd` into the bank and returns its number there. `EMFILE` when the bank is full.
-    pub fn put(&mut self, loan: Loan, fd: RawFd) -> Result<RawFd, Errno> {
+    pub(super) fn put(&mut self, loan: Loan, fd: RawFd) -> Result<RawFd, Errno> {
         let bank = &mut self.banks[loan.bank];
         if bank.used == PER_BANK {
             return Err(Errno::EMFILE);
@@ -92,18 +92,18 @@ impl Slots {
     }
 
     /// First and last number of the bank.
-    pub fn range(&self, loan: Loan) -> (u32, u32) {
+    pub(super) fn range(&self, loan: Loan) -> (u32, u32) {
         let first = first(loan.bank) as u32;
         (first, first + PER_BANK as u32 - 1)
     }
 
     /// The flag by which the bank's child says that it has left the table.
-    pub fn flag(&self, loan: Loan) -> &'static AtomicBool {
+    pub(super) fn flag(&self, loan: Loan) -> &'static AtomicBool {
         &FLAGS[loan.bank]
     }
 
     /// Takes back every bank whose child has left the table.
-    pub fn take_back(&mut self) {
+    pub(super) fn take_back(&mut self) {
         for (bank, flag) in FLAGS.iter().enumerate() {
             if self.banks[bank].loan.is_some() && flag.load(Ordering::Acquire) {
                 self.empty(bank);
@@ -112,7 +112,7 @@ impl Slots {
     }
 
     /// Ends a loan whose child is gone, if it has not ended yet.
-    pub fn end(&mut self, loan: Loan) {
+    pub(super) fn end(&mut self, loan: Loan) {
         if self.banks[loan.bank].loan == Some(loan.number) {
             self.empty(loan.bank);
         }
