@@ -84,6 +84,7 @@ defmodule Linx.LauncherTest do
       case contradiction(row.mode, iab) do
         nil ->
           assert {row, launched(launcher)} == {row, expected(row, iab, context)}
+          assert {row, aborted(launcher)} == {row, {:error, :aborted}}
           :launched
 
         reason ->
@@ -91,6 +92,19 @@ defmodule Linx.LauncherTest do
           refute_received {:linx_process, _, _}
           :refused
       end
+    end
+
+    # The same, taken back at the checkpoint: nothing has run and nothing is left.
+    defp aborted(launcher) do
+      answer =
+        launcher |> Launcher.callback(&Linx.Process.abort/1) |> piped() |> Launcher.launch()
+
+      assert_received {:linx_process, :ready, host_pid}
+      assert_received {:linx_process, :aborted}
+      refute_received {:linx_process, _}
+      refute_received {:linx_process, _, _}
+      refute File.exists?("/proc/#{host_pid}")
+      answer
     end
 
     defp settings(row, context) do
