@@ -8,8 +8,12 @@ use linx_sys::fd::{EpollEvent, EpollFlags, Poller};
 use linx_sys::process::prepare_process;
 use nix::errno::Errno;
 
-/// Programs are started from a process of one thread, which an example is, with every signal blocked.
+/// Children are started from a process of one thread, which an example is, with every signal blocked.
 fn launcher() -> Result<Launcher, Errno> {
+    // What was handed down may be in the way.
+    for number in 16..80 {
+        let _ = nix::unistd::close(number);
+    }
     Launcher::new(Launch::Clone, prepare_process()?)
 }
 
