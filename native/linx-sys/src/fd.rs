@@ -257,7 +257,7 @@ pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
 /// `writev(2)`: one buffer after another, as far as they go, and how many bytes that was. `EINTR` is tried again.
 ///
 /// # Errors
-/// `EAGAIN` where there is no room and the descriptor does not wait; `EPIPE` when nobody reads any more; `EINVAL` for more than 1024
+/// `EAGAIN` where there is no room and the descriptor does not wait; `EPIPE` (and SIGPIPE) when nobody reads any more; `EINVAL` for more than 1024
 /// buffers; the others of `write(2)`.
 ///
 /// ```
