@@ -29,25 +29,6 @@ impl CapSet {
     /// Every capability that has a name in the table ([`KNOWN_MASK`]).
     pub const KNOWN: CapSet = CapSet(KNOWN_MASK);
 
-    /// The empty set (`CAP_EMPTY_SET` in include/linux/capability.h), as a function for callers that pass one.
-    ///
-    /// ```
-    /// assert!(linx_caps::CapSet::empty().is_empty());
-    /// ```
-    pub const fn empty() -> CapSet {
-        CapSet::EMPTY
-    }
-
-    /// Every capability named in include/uapi/linux/capability.h, as a function for callers that pass one.
-    ///
-    /// ```
-    /// use linx_caps::{CapSet, KNOWN_MASK};
-    /// assert_eq!(CapSet::known().bits(), KNOWN_MASK);
-    /// ```
-    pub const fn known() -> CapSet {
-        CapSet::KNOWN
-    }
-
     /// A set from the kernel's mask, as in `proc_pid_status(5)`.
     ///
     /// ```
@@ -197,17 +178,6 @@ impl CapSet {
         CapSet(self.0 & !other.0)
     }
 
-    /// What is in exactly one of the sets: where cap_compare(3) would find that they differ.
-    ///
-    /// ```
-    /// use linx_caps::CapSet;
-    /// assert_eq!(CapSet::from_bits(0b11).symmetric_difference(CapSet::from_bits(0b110)).bits(), 0b101);
-    /// ```
-    #[must_use]
-    pub const fn symmetric_difference(self, other: CapSet) -> CapSet {
-        CapSet(self.0 ^ other.0)
-    }
-
     /// What is not in the set, of all 64 bits: what is to be blocked where this is to stay (cap_iab_fill(3)).
     ///
     /// ```
@@ -228,18 +198,6 @@ impl CapSet {
     /// ```
     pub const fn is_subset(self, other: CapSet) -> bool {
         self.0 & !other.0 == 0
-    }
-
-    /// The members without a name in the table: those of a newer kernel (beyond `CAP_LAST_CAP` in
-    /// include/uapi/linux/capability.h).
-    ///
-    /// ```
-    /// use linx_caps::CapSet;
-    /// assert_eq!(CapSet::from_bits(1 << 63 | 1).unknown(), CapSet::single(63));
-    /// ```
-    #[must_use]
-    pub const fn unknown(self) -> CapSet {
-        self.difference(CapSet::KNOWN)
     }
 
     /// The members, ascending: the bits set in its mask (`proc_pid_status(5)`).
@@ -327,7 +285,6 @@ mod tests {
             prop_assert_eq!(model(x.union(y)), &p | &q);
             prop_assert_eq!(model(x.intersection(y)), &p & &q);
             prop_assert_eq!(model(x.difference(y)), &p - &q);
-            prop_assert_eq!(model(x.symmetric_difference(y)), &p ^ &q);
             prop_assert_eq!(x.is_subset(y), p.is_subset(&q));
             prop_assert_eq!(x.len(), p.len());
         }
