@@ -63,7 +63,7 @@ impl Launcher {
     ///
     /// # Errors
     /// `EAGAIN` when there may be no more processes, `ENOMEM`, `EMFILE`; `EPERM` without the right to a fresh namespace. What
-    /// the child itself is refused comes as [`Report::Failed`].
+    /// the child itself is refused comes as [`super::Report::Failed`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/child/example.rs"));
