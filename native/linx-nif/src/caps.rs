@@ -1,8 +1,7 @@
 //! Capability atoms and masks.
 
-use std::sync::OnceLock;
-
 use linx_caps::{Cap, CapSet};
+use once_cell::sync::OnceCell;
 use rustler::{Atom, Encoder, Env, NifResult, Term};
 
 use crate::atoms;
@@ -11,7 +10,7 @@ use crate::atoms;
 const SLICE: usize = 1000;
 
 /// The atom of each capability, by bit. Comparing with them makes no atom of what is no capability.
-static ATOMS: OnceLock<Vec<Atom>> = OnceLock::new();
+static ATOMS: OnceCell<Vec<Atom>> = OnceCell::new();
 
 /// Fills the table of atoms, once, when the library is loaded.
 pub fn intern(env: Env<'_>) -> NifResult<()> {

@@ -1,16 +1,15 @@
 //! libcap's modes and their atoms.
 
-use std::sync::OnceLock;
-
 use linx_caps::iab::Vector;
 use linx_caps::mode::Mode;
 use linx_caps::securebits::Securebits;
+use once_cell::sync::OnceCell;
 use rustler::{Atom, Env, Error, NifResult, Term};
 
 use crate::status::{from_masks, Masks};
 
 /// The atom of each mode, those that can be entered first.
-static ATOMS: OnceLock<Vec<(Mode, Atom)>> = OnceLock::new();
+static ATOMS: OnceCell<Vec<(Mode, Atom)>> = OnceCell::new();
 
 /// Fills the table of atoms, once, when the library is loaded.
 pub fn intern(env: Env<'_>) -> NifResult<()> {

@@ -1,12 +1,11 @@
 //! Secure bits and their atoms.
 
-use std::sync::OnceLock;
-
 use linx_caps::securebits::Securebits;
+use once_cell::sync::OnceCell;
 use rustler::{Atom, Env, NifResult, Term};
 
 /// The atom of each secure bit, from the lowest up.
-static ATOMS: OnceLock<Vec<(Securebits, Atom)>> = OnceLock::new();
+static ATOMS: OnceCell<Vec<(Securebits, Atom)>> = OnceCell::new();
 
 /// Fills the table of atoms, once, when the library is loaded.
 pub fn intern(env: Env<'_>) -> NifResult<()> {

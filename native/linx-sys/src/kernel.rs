@@ -1,6 +1,6 @@
 //! What the running kernel knows.
 
-use std::sync::OnceLock;
+use once_cell::sync::OnceCell;
 
 /// How many capabilities the running kernel has: the first number whose bounding bit it will not
 /// tell (`PR_CAPBSET_READ` in `prctl(2)`). Asked once.
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn max_bits() -> u8 {
-    static MAX_BITS: OnceLock<u8> = OnceLock::new();
+    static MAX_BITS: OnceCell<u8> = OnceCell::new();
     *MAX_BITS.get_or_init(|| (0..64).find(|bit| !knows(*bit)).unwrap_or(64))
 }
 
