@@ -111,7 +111,7 @@ impl Outbox {
         }
     }
 
-    /// Whether no more output should be read for now.
+    /// Whether output should wait where it is until the client has taken some.
     pub fn is_full(&self) -> bool {
         self.bytes.len() - self.sent >= ENOUGH
     }

@@ -2,7 +2,7 @@
 //!
 //! The agent is a subreaper, and so is every workload that is to be ended with all its descendants: those whose parent
 //! dies stay below it, and become the agent's own children when it ends itself. Children that are no session's are
-//! *strays*; they are looked for now and then, since looking costs time that grows with the number of children.
+//! *strays*; they are looked for at intervals, since looking costs time that grows with the number of children.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};

@@ -309,7 +309,8 @@ unsafe fn fork_again(block: *mut Block) -> Outcome {
     }
 }
 
-const CLONE_NOTHING: libc::clone_args = libc::clone_args {
+/// As `fork(2)`, and without a signal at the end.
+pub(super) const CLONE_NOTHING: libc::clone_args = libc::clone_args {
     flags: 0,
     pidfd: 0,
     child_tid: 0,

@@ -218,14 +218,7 @@ fn clone_args(fresh: u64, pidfd: &mut libc::c_int) -> libc::clone_args {
     libc::clone_args {
         flags: fresh | libc::CLONE_PIDFD as u64 | CLONE_CLEAR_SIGHAND,
         pidfd: pidfd as *mut libc::c_int as u64,
-        child_tid: 0,
-        parent_tid: 0,
         exit_signal: libc::SIGCHLD as u64,
-        stack: 0,
-        stack_size: 0,
-        tls: 0,
-        set_tid: 0,
-        set_tid_size: 0,
-        cgroup: 0,
+        ..interpreter::CLONE_NOTHING
     }
 }
